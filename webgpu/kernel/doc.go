@@ -1,0 +1,23 @@
+// Package kernel is the integer intermediate representation in which every op
+// is defined once: 32-bit scalar expressions inside four forms.
+//
+//   - map: every output element is an expression of gathered inputs;
+//   - rows: per row, reductions over its columns (or, max, sum), scalars made
+//     of them, and maps that use those;
+//   - matmul: an int8 contraction whose 32-bit accumulator enters a map, the
+//     epilogue;
+//   - scatter: expressions added into computed positions of an output.
+//
+// All four are one structure, Kernel: an iteration space of Rows x Cols, and
+// stores into buffers. What makes a kernel rows, matmul or scatter is whether
+// its expressions hold a reduction, the accumulator or an adding store.
+//
+// Every value is a signed 32-bit integer and no operation may overflow, shift
+// by 32 or more, or divide by less than 1: Prove carries an interval for every
+// expression of a kernel instance and refuses the instance otherwise. The only
+// operation that wraps is Rand. That is why a kernel has one meaning on every
+// device, and why sums may be taken in any order.
+//
+// The package knows no device, no tensor shape beyond rows and columns, and no
+// op: it imports nothing of this module.
+package kernel
