@@ -10,14 +10,13 @@ var weight = [opCount]int64{
 	OpReduceOr: 1, OpReduceMax: 1, OpReduceSum: 1,
 }
 
-// Cost is the exact integer-op count of an instance: every node once per
-// element, row or run, as it varies; 2 per multiply-add of a contraction; 1
-// per store. A reduction's argument counts once, though a device may compute
-// it again.
+// Cost is the exact integer-op count of an instance: every distinct expression
+// once per element, row or run, as it varies; 2 per multiply-add of a
+// contraction; 1 per store. A reduction's argument counts once, though a
+// device may compute it again.
 func Cost(in *Instance) int64 {
-	k := in.Kernel
+	k, g := in.Kernel, in.Kernel.graph()
 	rows, elems := int64(in.Rows), int64(in.Rows)*int64(in.Cols)
-	levels := k.Levels()
 	times := func(l Level) int64 {
 		switch l {
 		case PerCol:
@@ -28,15 +27,15 @@ func Cost(in *Instance) int64 {
 		return 1
 	}
 	var n int64
-	k.Walk(func(e *Expr) {
-		l := levels[e]
-		if e.Op.IsReduce() {
+	for _, e := range g.nodes[:g.value] {
+		l := e.level
+		if e.op.IsReduce() {
 			l = PerCol
 		}
-		n += weight[e.Op] * times(l)
-	})
+		n += weight[e.op] * times(l)
+	}
 	for _, s := range k.Stores {
-		n += times(max(levels[s.Index], levels[s.Value]))
+		n += times(max(g.nodes[g.number[s.Index]].level, g.nodes[g.number[s.Value]].level))
 	}
 	if c := k.Contract; c != nil {
 		n += 2 * elems * int64(in.Params[c.K])

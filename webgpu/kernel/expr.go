@@ -31,7 +31,7 @@ const (
 	OpDiv                 // floor(x / y), x >= 0, y >= 1
 	OpIsqrt               // floor(sqrt(x)), x >= 0
 	OpRne                 // x / 2^s rounded to nearest, ties to even, 1 <= s <= 30
-	OpShift               // x / 2^s for any s: Rne for s > 0 (0 beyond 30), saturating at ±(2^30-1) for s <= 0
+	OpShift               // x / 2^s for any s: Rne for s > 0 (0 beyond 30); for s <= 0, x limited to ±(Sat>>n), times 2^n, n = min(-s, 30)
 	OpRand                // 32 random bits: PCG-RXS-M-XS of x + y modulo 2^32
 	OpReduceOr            // bitwise or of x >= 0 over the row's columns
 	OpReduceMax           // maximum of x over the row's columns

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 )
 
 // DType is the storage type of a buffer. Values are widened to 32 bits when
@@ -62,9 +63,10 @@ type Buf struct {
 	Out   bool
 }
 
-// Store writes one value per element, or per row if neither Index nor Value
-// depends on the column. Every element of the output is stored exactly once,
-// unless Add is set: then the output starts as zeros and values are added.
+// Store writes one value at every element of the iteration space (Index is
+// Here) or at every row (Index is Row), so that every element of the output is
+// stored exactly once. With Add set the index is free: the output starts as
+// zeros and values are added.
 type Store struct {
 	Buf   int
 	Index *Expr
@@ -94,6 +96,8 @@ type Kernel struct {
 	// Fan is how many adding stores may reach one element of an output; nil
 	// without adding stores. The op's author answers for it.
 	Fan *Expr
+
+	memo atomic.Pointer[graph]
 }
 
 // New starts a kernel with the given parameters.
@@ -203,21 +207,8 @@ func (o Op) IsReduce() bool { return o == OpReduceOr || o == OpReduceMax || o ==
 
 // Walk calls f for every node of k once, arguments before their users.
 func (k *Kernel) Walk(f func(*Expr)) {
-	seen := map[*Expr]bool{}
-	var visit func(*Expr)
-	visit = func(e *Expr) {
-		if seen[e] {
-			return
-		}
-		seen[e] = true
-		for _, a := range e.Args {
-			visit(a)
-		}
+	for _, e := range k.graph().order {
 		f(e)
-	}
-	for _, s := range k.Stores {
-		visit(s.Index)
-		visit(s.Value)
 	}
 }
 
@@ -234,22 +225,11 @@ const (
 
 // Levels computes the level of every node of k.
 func (k *Kernel) Levels() map[*Expr]Level {
-	levels := map[*Expr]Level{}
-	k.Walk(func(e *Expr) {
-		l := Uniform
-		for _, a := range e.Args {
-			l = max(l, levels[a])
-		}
-		switch {
-		case e.Op == OpRow:
-			l = PerRow
-		case e.Op == OpCol, e.Op == OpAcc:
-			l = PerCol
-		case e.Op.IsReduce():
-			l = PerRow
-		}
-		levels[e] = l
-	})
+	g := k.graph()
+	levels := make(map[*Expr]Level, len(g.order))
+	for _, e := range g.order {
+		levels[e] = g.nodes[g.number[e]].level
+	}
 	return levels
 }
 
@@ -273,6 +253,14 @@ func (k *Kernel) Check() error {
 			bad("input %s (%d) comes after an output", b.Name, i)
 		}
 	}
+	if c := k.Contract; c != nil {
+		for _, b := range []int{c.A, c.B} {
+			if b < 0 || b >= len(k.Bufs) || k.Bufs[b].Out || k.Bufs[b].DType != I8 {
+				bad("contracts buffer %d, which is no i8 input", b)
+			}
+		}
+	}
+	g := k.graph()
 	stored := map[int]int{}
 	for _, s := range k.Stores {
 		if s.Buf < 0 || s.Buf >= len(k.Bufs) || !k.Bufs[s.Buf].Out {
@@ -283,13 +271,24 @@ func (k *Kernel) Check() error {
 		if s.Add && k.Fan == nil {
 			bad("adds into %s without a fan", k.Bufs[s.Buf].Name)
 		}
+		if s.Add && k.Contract != nil {
+			bad("adds into %s in a contraction", k.Bufs[s.Buf].Name)
+		}
+		switch index := g.number[s.Index]; {
+		case s.Add, index == g.here:
+		case index != g.row:
+			bad("stores %s neither at Here nor at Row", k.Bufs[s.Buf].Name)
+		case g.nodes[g.number[s.Value]].level == PerCol:
+			bad("stores %s once a row, a value that differs by column", k.Bufs[s.Buf].Name)
+		}
 	}
 	for i, b := range k.Bufs {
 		if b.Out && stored[i] != 1 {
 			bad("output %s is stored by %d statements, want 1", b.Name, stored[i])
 		}
 	}
-	k.Walk(func(e *Expr) {
+	for i := range g.nodes { // the fan's as well
+		e := g.nodes[i].expr
 		switch {
 		case e.Op >= opCount || len(e.Args) != arity[e.Op]:
 			bad("malformed %s", e.Op)
@@ -303,6 +302,6 @@ func (k *Kernel) Check() error {
 		if e.Op.IsReduce() && k.Contract != nil {
 			bad("reduces over the columns of a contraction")
 		}
-	})
+	}
 	return errors.Join(errs...)
 }
