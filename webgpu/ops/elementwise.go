@@ -152,4 +152,14 @@ var (
 			c.out(c.shape("x", 0)...)
 		})
 	}()
+
+	// FillOp is a constant tensor: the exponents of an operand that has none.
+	FillOp = func() *Def {
+		k := New("fill", "value")
+		k.PutElem(k.Output("out", I32), k.P("value"))
+		return define(10, "n elements of value", k, []Attr{{"n", 1, MaxElements}, {"value", -1 << 31, 1<<31 - 1}}, func(c *call) {
+			c.space(1, c.attr("n"))
+			c.out(c.attr("n"))
+		})
+	}()
 )

@@ -91,14 +91,14 @@ var (
 		}
 		k.PutElem(o, best)
 		k.PutElem(arg, which)
-		return define(98, "max(0, 2x2 window) with stride 2; arg = which of the four, 4 where none is positive", k, nil, func(c *call) {
-			b, h, w, ch := c.image("x")
-			if h < 2 || w < 2 {
-				c.fail("image of %dx%d is smaller than the 2x2 window", h, w)
+		return define(98, "max(0, 2x2 window) with stride 2; arg = which of the four, 4 where none is positive", k, []Attr{{"h", 2, 1 << 14}, {"w", 2, 1 << 14}}, func(c *call) {
+			rows, ch := c.matrix("x")
+			h, w := c.attr("h"), c.attr("w")
+			if rows%(h*w) != 0 {
+				c.fail("%d rows are not the pixels of %dx%d images", rows, h, w)
 				return
 			}
-			c.set("h", int64(h))
-			c.set("w", int64(w))
+			b := rows / (h * w)
 			c.set("c", int64(ch))
 			c.space(b*(h/2)*(w/2), ch)
 			c.out(b, h/2, w/2, ch)

@@ -7,11 +7,14 @@ import (
 )
 
 // logit is z (Q16 nats) as Q10 powers of two, within ±2^17.
-func logit(z *Expr) *Expr { return Rne(Mul(Clamped(Rne(z, C(4)), 1<<18), C(1477)), C(12)) }
+func logit(z *Expr) *Expr { return Rne(Mul(Clamped(Rne(z, C(4)), 1<<18), C(5909)), C(14)) }
 
-// extraBits is how many bits beyond Q15 the terms of a softmax sum over cols
-// may carry so that the sum stays below 2^30.
-func extraBits(cols int) int { return max(0, min(8, 14-bits.Len(uint(cols-1)))) }
+// maxClasses bounds the vocabulary: sums of terms must stay below 2^30.
+const maxClasses = 1 << 17
+
+// splitBits is how many low bits of a Q23 term of a softmax over cols are
+// summed apart, so that the sum of the high bits stays within 2^29.
+func splitBits(cols int) int { return max(0, bits.Len(uint(cols-1))+23-29) }
 
 func (c *call) classes() {
 	rows, cols := c.matrix("z")
@@ -19,25 +22,33 @@ func (c *call) classes() {
 	if r := c.in[c.index("target")].Range; r.Lo < 0 || r.Hi >= int64(cols) {
 		c.fail("input target lies in %v, want 0 to %d", r, cols-1)
 	}
-	if cols > 1<<15-2 {
-		c.fail("%d classes, want at most 2^15-2", cols)
+	if cols > maxClasses {
+		c.fail("%d classes, want at most 2^17", cols)
 	}
-	c.set("extra", int64(extraBits(cols)))
+	c.set("split", int64(splitBits(cols)))
 	c.space(rows, cols)
+}
+
+// softmaxTerms are the largest logit of the row, the terms 2^(logit-top) in
+// Q23, and their sum in Q(23-split).
+func softmaxTerms(z, split *Expr) (top, e, sum *Expr) {
+	t := logit(z)
+	top = ReduceMax(t)
+	e = Min(Exp2NegWide(Sub(top, t), C(8)), C(1<<23))
+	low := And(e, Sub(Shl(C(1), split), C(1)))
+	sum = Add(ReduceSum(Sar(e, split)), Sar(ReduceSum(low), split))
+	return top, e, Max(sum, C(1))
 }
 
 var (
 	// CrossEntropyGradOp is the gradient of the summed loss.
 	CrossEntropyGradOp = func() *Def {
-		k := New("cross_entropy_grad", "extra")
+		k := New("cross_entropy_grad", "split")
 		z, y, o := k.Input("z", I32), k.Input("target", I32), k.Output("dz", I32)
-		t := logit(Elem(z))
-		e := Min(Exp2NegWide(Sub(ReduceMax(t), t), k.P("extra")), Shl(C(1<<15), k.P("extra")))
-		sum := Max(ReduceSum(e), C(1))
-		n := BitLen(sum)
-		r := Div(C(1<<27), Max(Shift(sum, Sub(n, C(14))), C(1)))
-		// e/sum = e*2^(16-n) * r / 2^29
-		p := Rne(Mul(Min(Shift(e, Sub(n, C(16))), C(1<<16)), r), C(29-FG))
+		_, e, sum := softmaxTerms(Elem(z), k.P("split"))
+		r, n := reciprocal(sum)
+		// e/(sum*2^split) = e*r/2^14 * 2^(-n-split)
+		p := Min(Shift(timesReciprocal(e, r), Sub(Add(n, k.P("split")), C(FG))), C(1<<FG))
 		k.PutElem(o, Sub(p, Select(Eq(Col, At(y, Row)), C(1<<FG), C(0))))
 		return define(80, "softmax(z) - onehot(target), Q24: gradient of the summed cross-entropy", k, nil, func(c *call) {
 			c.classes()
@@ -47,15 +58,12 @@ var (
 
 	// CrossEntropyOp is the loss itself, for people and for evaluation.
 	CrossEntropyOp = func() *Def {
-		k := New("cross_entropy", "extra")
+		k := New("cross_entropy", "split")
 		z, y, loss, hit := k.Input("z", I32), k.Input("target", I32), k.Output("loss", I32), k.Output("hit", I32)
-		t := logit(Elem(z))
-		top := ReduceMax(t)
-		e := Min(Exp2NegWide(Sub(top, t), k.P("extra")), Shl(C(1<<15), k.P("extra")))
-		sum := Max(ReduceSum(e), C(1))
+		top, _, sum := softmaxTerms(Elem(z), k.P("split"))
 		at := At(z, Add(Mul(Row, Cols), At(y, Row)))
 		// log2 of the sum, plus the distance of the target from the top: Q16
-		l := Add(Sub(Log2(sum), Shl(Add(k.P("extra"), C(15)), C(16))), Shl(Sub(top, logit(at)), C(6)))
+		l := Add(Sub(Log2(sum), Shl(Sub(C(23), k.P("split")), C(16))), Shl(Sub(top, logit(at)), C(6)))
 		l = Clamp(l, 0, 1<<21)
 		k.Put(loss, Row, Rne(Mul(Rne(l, C(6)), C(45426)), C(10)))
 		k.Put(hit, Row, Eq(at, ReduceMax(Elem(z))))

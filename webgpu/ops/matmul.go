@@ -67,12 +67,13 @@ var (
 
 	// MatmulShiftOp is the contraction with the operands' exponents applied.
 	MatmulShiftOp = func() *Def {
-		k := NewMatmul("matmul_shift", "s0", "group")
+		k := NewMatmul("matmul_shift", "s0", "limit", "group")
 		ea, eb, o := k.Input("ea", I32), k.Input("eb", I32), k.Output("out", I32)
 		s := Sub(Sub(k.P("s0"), group(ea, k.P("group"))), At(eb, C(0)))
-		k.PutElem(o, Shift(Acc, s))
-		return define(33, "matmul / 2^(s0-ea-eb): ea shared by groups of rows, eb by all", k,
-			append(append([]Attr(nil), layout...), Attr{"s0", -128, 128}), func(c *call) {
+		lim := k.P("limit")
+		k.PutElem(o, Min(Max(Shift(Acc, s), Sub(C(0), lim)), lim))
+		return define(33, "matmul / 2^(s0-ea-eb) limited to ±limit: ea shared by groups of rows, eb by all", k,
+			append(append([]Attr(nil), layout...), Attr{"s0", -128, 128}, Attr{"limit", 1, Sat}), func(c *call) {
 				c.contraction()
 				if c.err == nil {
 					c.set("group", c.group("ea", c.rows))

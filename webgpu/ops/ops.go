@@ -7,9 +7,12 @@
 // run, and how a program is encoded.
 package ops
 
+//go:generate go test . -run "TestSpec|TestVectors" -update
+
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/shoal-compute/shoal/webgpu/kernel"
 )
@@ -46,7 +49,8 @@ func (t Type) Bytes() int { return t.Len() * t.DType.Size() }
 
 // String is, for example, i32[16,128] in [0, 255].
 func (t Type) String() string {
-	return fmt.Sprintf("%s%v in %v", t.DType, t.Shape, t.Range)
+	shape := strings.ReplaceAll(fmt.Sprint(t.Shape), " ", ",")
+	return fmt.Sprintf("%s%s in %v", t.DType, shape, t.Range)
 }
 
 // Check reports a type that cannot be.
@@ -249,6 +253,10 @@ var All []*Def
 
 var byCode = map[Code]*Def{}
 
+func init() {
+	slices.SortFunc(All, func(a, b *Def) int { return int(a.Code) - int(b.Code) })
+}
+
 // ByCode finds an op, or returns nil.
 func ByCode(code Code) *Def { return byCode[code] }
 
@@ -264,6 +272,7 @@ func ByName(name string) *Def {
 // define registers an op at package initialisation. Its kernel's inputs and
 // outputs are the op's, by name.
 func define(code Code, doc string, k *kernel.Kernel, attrs []Attr, infer func(*call)) *Def {
+	k.Share()
 	d := &Def{Code: code, Name: k.Name, Doc: doc, Attrs: attrs, Kernel: k, infer: infer}
 	for _, b := range k.Bufs {
 		if b.Out {

@@ -28,7 +28,7 @@ var (
 		w, m, v, g, lr := k.Input("w", I32), k.Input("m", I32), k.Input("v", I32), k.Input("g", I32), k.Input("lr", I32)
 		wo, mo, vo := k.Output("w_out", I32), k.Output("m_out", I32), k.Output("v_out", I32)
 		x := gradient(Elem(g))
-		m1 := Clamped(Add(Elem(m), Rne(Mul(Sar(Sub(x, Elem(m)), C(3)), C(13)), C(4))), MomentumLimit)
+		m1 := Clamped(Add(Elem(m), Rne(Mul(Sub(x, Elem(m)), C(13)), C(7))), MomentumLimit)
 		v1 := secondMoment(Elem(v), Abs(x))
 		r := overRoot(m1, v1)
 		k.PutElem(wo, limitWeight(Sub(Elem(w), Rne(Mul(At(lr, C(0)), r), k.P("s")))))
@@ -103,7 +103,9 @@ func secondMoment(v, g *Expr) *Expr {
 	return Select(Lt(ex, C(2)), C(0), Select(Eq(x, C(0)), C(0), packed))
 }
 
-// overRoot is m / sqrt(v), Q12, within ±8191; 0 where v is 0.
+// overRoot is m / sqrt(v), Q12, within ±8191; 0 where v is 0, and for |m| < 5:
+// such a momentum no longer decays (a step of 13/128 of it rounds to 0) while v
+// does, and would go on moving a weight whose gradient has long been 0.
 func overRoot(m, v *Expr) *Expr {
 	mant := And(v, C(1<<24-1))
 	e := Sub(Sar(v, C(24)), C(38)) // of mant << 6
@@ -115,5 +117,5 @@ func overRoot(m, v *Expr) *Expr {
 	q := Div(Shift(mag, Sub(C(0), lz)), root)
 	r := Min(Shift(q, Sub(Add(lz, half), C(12))), C(8191))
 	r = Select(Lt(m, C(0)), Sub(C(0), r), r)
-	return Select(Eq(mant, C(0)), C(0), r)
+	return Select(Or(Eq(mant, C(0)), Lt(mag, C(5))), C(0), r)
 }

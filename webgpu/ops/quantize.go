@@ -27,6 +27,20 @@ func roundRandom(x, s, random *Expr) *Expr {
 
 var salt = Attr{"salt", 0, 1<<31 - 1}
 
+// rowLength is the attribute of ops whose rows need not be those of the
+// input's shape: a row may be one head of a token, or a whole image.
+var rowLength = Attr{"cols", 1, MaxElements}
+
+// rowsOf views the named input as rows of rowLength elements.
+func (c *call) rowsOf(name string) (rows, cols int) {
+	n, cols := c.length(name), c.attr(rowLength.Name)
+	if n%cols != 0 {
+		c.fail("input %s has %d elements, which are not rows of %d", name, n, cols)
+		return 1, 1
+	}
+	return n / cols, cols
+}
+
 var (
 	// QuantizeRowsOp quantises each row with an exponent of its own.
 	QuantizeRowsOp = func() *Def {
@@ -35,8 +49,8 @@ var (
 		s := rowExponent(Elem(x))
 		k.PutElem(q, Clamped(Shift(Elem(x), s), Mantissa))
 		k.Put(e, Row, s)
-		return define(16, "rows to int8 with one exponent each, half to even", k, nil, func(c *call) {
-			rows, cols := c.matrix("x")
+		return define(16, "rows of cols elements to int8 with one exponent each, half to even", k, []Attr{rowLength}, func(c *call) {
+			rows, cols := c.rowsOf("x")
 			c.space(rows, cols)
 			c.out(c.shape("x", 0)...)
 			c.out(rows)
@@ -66,8 +80,8 @@ var (
 		r := Rand(salted(key, k.P("salt")), Here)
 		k.PutElem(q, Clamped(Stochastic(Elem(x), s, r), Mantissa))
 		k.Put(e, Row, s)
-		return define(18, "rows to int8 with one exponent each, stochastic", k, []Attr{salt}, func(c *call) {
-			rows, cols := c.matrix("x")
+		return define(18, "rows of cols elements to int8 with one exponent each, stochastic", k, []Attr{rowLength, salt}, func(c *call) {
+			rows, cols := c.rowsOf("x")
 			c.want("key", 1)
 			c.space(rows, cols)
 			c.out(c.shape("x", 0)...)
@@ -94,14 +108,10 @@ var (
 		k := New("row_max")
 		x, o := k.Input("x", I32), k.Output("max", I32)
 		k.Put(o, Row, ReduceMax(Elem(x)))
-		return define(20, "maximum of each row", k, []Attr{{"cols", 1, MaxElements}}, func(c *call) {
-			n, cols := c.length("x"), c.attr("cols")
-			if n%cols != 0 {
-				c.fail("%d elements are not rows of %d", n, cols)
-				return
-			}
-			c.space(n/cols, cols)
-			c.out(n / cols)
+		return define(20, "maximum of each row of cols elements", k, []Attr{rowLength}, func(c *call) {
+			rows, cols := c.rowsOf("x")
+			c.space(rows, cols)
+			c.out(rows)
 		})
 	}()
 
@@ -110,9 +120,9 @@ var (
 	QuantizeOp = func() *Def {
 		k := New("quantize", "group")
 		x, bits, q := k.Input("x", I32), k.Input("bits", I32), k.Output("q", I8)
-		s := Max(Sub(group(bits, k.P("group")), C(7)), C(0))
+		s := Sub(group(bits, k.P("group")), C(7))
 		k.PutElem(q, Clamped(Shift(Elem(x), s), Mantissa))
-		return define(21, "to int8 with exponent max(bits-7, 0) shared by groups of rows, half to even", k, nil, func(c *call) {
+		return define(21, "to int8 with exponent bits-7 shared by groups of rows, half to even", k, nil, func(c *call) {
 			rows, cols := c.matrix("x")
 			c.set("group", c.group("bits", rows))
 			c.space(rows, cols)

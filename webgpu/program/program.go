@@ -207,12 +207,13 @@ func (p *Program) finish() error {
 	for _, ports := range [][]Port{p.inputs, p.outputs} {
 		names := map[string]bool{}
 		for _, port := range ports {
-			if port.Name == "" || len(port.Name) > MaxName || names[port.Name] {
-				return fmt.Errorf("program: port name %q is empty, longer than %d bytes, or taken twice", port.Name, MaxName)
+			if !legalName(port.Name) || names[port.Name] {
+				return fmt.Errorf("program: port name %q is empty, longer than %d bytes, not visible ASCII, or taken twice", port.Name, MaxName)
 			}
 			names[port.Name] = true
 		}
 	}
+	p.cost = Cost{}
 	p.lastUse = make([]int, len(p.types))
 	for v := range p.lastUse {
 		p.lastUse[v] = -1
@@ -242,6 +243,17 @@ func (p *Program) finish() error {
 		return fmt.Errorf("program: needs %d bytes, more than %d", p.cost.PeakBytes, int64(MaxMemory))
 	}
 	return nil
+}
+
+// legalName tells whether s may name a port. Names are shown to people and
+// become names of files and of tensors.
+func legalName(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= MaxName
 }
 
 // peak is the largest sum of bytes alive: inputs always, a value from the op

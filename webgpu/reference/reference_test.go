@@ -27,8 +27,8 @@ func TestQuantizeMatmul(t *testing.T) {
 	x := b.Input("x", ops.Int32(-kernel.Sat, kernel.Sat, 2, 3))
 	w := b.Input("w", ops.Int8(-127, 127, 2, 3))
 	ew := b.Input("ew", ops.Int32(0, 24, 1))
-	q := b.Apply(ops.QuantizeRowsOp, []program.Value{x})
-	y := b.One(ops.MatmulShiftOp, []program.Value{q[0], w, q[1], ew}, ops.NT(2, 2, 3).Attrs(0)...)
+	q := b.Apply(ops.QuantizeRowsOp, []program.Value{x}, 3)
+	y := b.One(ops.MatmulShiftOp, []program.Value{q[0], w, q[1], ew}, ops.NT(2, 2, 3).Attrs(0, kernel.Sat)...)
 	b.Output("y", y)
 	p, err := b.Build()
 	if err != nil {

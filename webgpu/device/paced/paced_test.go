@@ -1,0 +1,107 @@
+package paced
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/shoal-compute/shoal/webgpu/device"
+	"github.com/shoal-compute/shoal/webgpu/program"
+)
+
+// clock stands still but for runs and rests.
+type clock struct {
+	now   time.Time
+	rests []time.Duration
+}
+
+// busy is a device whose runs take the given times.
+type busy struct {
+	device.Device
+	clock *clock
+	takes []time.Duration
+}
+
+func (b *busy) Load(*program.Program) (device.Executable, error) { return &run{busy: b}, nil }
+
+type run struct {
+	device.Executable
+	busy *busy
+}
+
+func (r *run) Run(context.Context, []device.Buffer) ([]device.Buffer, error) {
+	r.busy.clock.now = r.busy.clock.now.Add(r.busy.takes[0])
+	r.busy.takes = r.busy.takes[1:]
+	return nil, nil
+}
+
+func TestShare(t *testing.T) {
+	const s = time.Second
+	for name, c := range map[string]struct {
+		percent int
+		takes   []time.Duration
+		rests   []time.Duration // before each run
+	}{
+		"all of it":           {100, []time.Duration{s, s, s}, []time.Duration{0, 0, 0}},
+		"half":                {50, []time.Duration{2 * s, s, s}, []time.Duration{0, 2 * s, s}},
+		"a quarter":           {25, []time.Duration{s, 4 * s, s}, []time.Duration{0, 3 * s, 12 * s}},
+		"less than nothing":   {-5, []time.Duration{s, s}, []time.Duration{0, 99 * s}},
+		"more than there is":  {200, []time.Duration{s, s}, []time.Duration{0, 0}},
+		"shards of no length": {50, []time.Duration{0, 0}, []time.Duration{0, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clk := &clock{now: time.Unix(1, 0)}
+			d := pacedOn(clk, &busy{clock: clk, takes: c.takes}, c.percent)
+			exe, err := d.Load(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range c.rests {
+				if _, err := exe.Run(t.Context(), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !slices.Equal(clk.rests, c.rests) {
+				t.Errorf("rested %v, want %v", clk.rests, c.rests)
+			}
+		})
+	}
+}
+
+// A device that had nothing to do for a while owes no rest.
+func TestIdleTimeCounts(t *testing.T) {
+	clk := &clock{now: time.Unix(1, 0)}
+	d := pacedOn(clk, &busy{clock: clk, takes: []time.Duration{time.Second, time.Second}}, 50)
+	exe, _ := d.Load(nil)
+	_, _ = exe.Run(t.Context(), nil)
+	clk.now = clk.now.Add(700 * time.Millisecond)
+	_, _ = exe.Run(t.Context(), nil)
+	if want := 300 * time.Millisecond; clk.rests[1] != want {
+		t.Errorf("rested %v, want %v", clk.rests[1], want)
+	}
+}
+
+func TestRestEndsWithContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := wait(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	if err := wait(ctx, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("without a rest: got %v, want context.Canceled", err)
+	}
+}
+
+func pacedOn(clk *clock, inner device.Device, percent int) *Device {
+	d := New(inner, percent)
+	d.now = func() time.Time { return clk.now }
+	d.wait = func(_ context.Context, rest time.Duration) error {
+		rest = max(rest, 0)
+		clk.rests = append(clk.rests, rest)
+		clk.now = clk.now.Add(rest)
+		return nil
+	}
+	return d
+}
