@@ -1,0 +1,470 @@
+package site
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// These tests drive a real Chromium through the page, with a hand-written hub
+// API and a background thread that computes nothing (testdata/worker.js).
+// SHOAL_SCREENSHOTS=folder keeps pictures of every state for a person to see.
+
+func TestNothingStartsBeforeConsent(t *testing.T) {
+	hub := newFakeHub(t)
+	p := open(t, hub.URL+"/?auto&auto=1")
+	p.until(`shoal.hub === "ok"`)
+	p.until(`shoal.state === "new" && shoal.consent === null`)
+	p.until(`!document.getElementById("consent").hidden && document.getElementById("running").hidden`)
+	p.pictures("new")
+	if told := hub.told(); len(told) != 0 || hub.served("/worker.js") != 0 {
+		t.Fatalf("before any consent the thread was loaded %d times and told %v", hub.served("/worker.js"), told)
+	}
+
+	p.click("#consent [value='50'] + span")
+	p.click("#agree")
+	p.until(`shoal.state === "computing" && shoal.shards === 3`)
+	start := hub.told()[0]
+	if start.Cmd != "start" || len(start.Key) != 64 || start.Hub != hub.URL || !slices.Equal(start.Lanes, []string{"wasm"}) {
+		t.Errorf("the thread was told %+v", start)
+	}
+	c := start.Consent
+	if c.Origin != hub.URL || c.Limits["cpu_usage_limit"] != 50 {
+		t.Errorf("consent is for %q within %v", c.Origin, c.Limits)
+	}
+	for _, word := range []string{"kjv-nano", "WebAssembly", "integer arithmetic", "can read the shards"} {
+		if !strings.Contains(c.Runs, word) {
+			t.Errorf("the consent does not say %q: %q", word, c.Runs)
+		}
+	}
+	if got := c.Expires - c.Issued; got != 86400e3 {
+		t.Errorf("the consent lasts %d ms, want a day", got)
+	}
+}
+
+func TestControls(t *testing.T) {
+	hub := newFakeHub(t)
+	p := open(t, hub.URL)
+	p.click("#agree")
+	p.until(`shoal.state === "computing" && shoal.shards === 3`)
+	p.until(`shoal.verified === 2 && shoal.credit === 14000 && shoal.speed === 2.5e9`)
+	p.text("#state", "Computing")
+	p.text("#doing", "kjv-nano, round 2, shard 5")
+	p.text("#credit", "14.0 k")
+	p.text("#speed", "2.50")
+	p.text("#credit-why", "Your last verified shard was round 2, shard 4 of kjv-nano: 2.00 G operations, 2,000 credits.")
+	p.pictures("computing")
+	p.click("#pause")
+	p.until(`shoal.state === "paused"`)
+	p.text("#start", "Go on")
+	p.click("#start")
+	p.until(`shoal.state === "computing" && shoal.shards > 3`)
+	p.click("#finish")
+	p.until(`shoal.state === "finishing"`)
+	p.click("#stop")
+	p.until(`shoal.state === "stopped" && !document.getElementById("start").hidden`)
+	p.text("#doing", "Nothing runs.")
+	p.click("#withdraw")
+	p.until(`shoal.state === "new" && shoal.consent === null`)
+
+	var commands []string
+	for _, m := range hub.told() {
+		commands = append(commands, m.Cmd)
+	}
+	want := []string{"start", "pause", "start", "finish", "stop"}
+	if !slices.Equal(commands, want) {
+		t.Errorf("the thread was told %v, want %v", commands, want)
+	}
+}
+
+func TestReturningVisitor(t *testing.T) {
+	hub := newFakeHub(t)
+	p := open(t, hub.URL)
+	p.click("#agree")
+	p.until(`shoal.state === "computing"`)
+	p.reload()
+	p.until(`shoal.hub === "ok" && shoal.state === "stopped" && shoal.consent !== null`)
+	if n := hub.served("/worker.js"); n != 1 {
+		t.Errorf("after a reload nobody asked to resume, the thread was loaded %d times, want once", n)
+	}
+	p.click("#start")
+	p.until(`shoal.state === "computing"`)
+	p.click("#withdraw")
+	p.until(`shoal.state === "new"`)
+	p.click("#resume")
+	p.click("#agree")
+	p.until(`shoal.state === "computing"`)
+	p.reload()
+	p.until(`shoal.state === "computing" && shoal.shards === 3`)
+
+	var keys []string
+	for _, m := range hub.told() {
+		if m.Cmd == "start" {
+			keys = append(keys, m.Key)
+		}
+	}
+	if keys = slices.Compact(keys); len(keys) != 1 {
+		t.Errorf("one browser showed %d keys over its visits, want one", len(keys))
+	}
+}
+
+func TestConsentExpires(t *testing.T) {
+	hub := newFakeHub(t)
+	p := open(t, hub.URL)
+	p.run(`document.querySelector("#consent [name=days]:checked").value = "0.000001"`)
+	p.click("#resume")
+	p.click("#agree")
+	p.until(`shoal.consent !== null`)
+	p.until(`new Date(shoal.consent.expires) < new Date()`)
+	p.reload()
+	p.until(`shoal.hub === "ok" && shoal.state === "new" && !document.getElementById("consent").hidden`)
+}
+
+func TestFailureOfTheThread(t *testing.T) {
+	p := open(t, newFakeHub(t).URL)
+	p.click("#consent [value='25'] + span")
+	p.click("#agree")
+	p.until(`shoal.state === "stopped" && shoal.errors.length === 1`)
+	p.text("#problem", "The hub gives this browser no more work (too many wrong results).")
+	p.pictures("error")
+}
+
+func TestHubUnreachable(t *testing.T) {
+	hub := newFakeHub(t)
+	hub.down(true)
+	p := open(t, hub.URL)
+	p.until(`shoal.hub === "unreachable"`)
+	p.until(`!document.getElementById("nohub").hidden`)
+	p.text("#hubtext", "Hub unreachable, trying again…")
+	p.pictures("unreachable")
+	hub.down(false)
+	p.until(`shoal.hub === "ok" && shoal.jobs.length === 2`)
+}
+
+func TestNoJobs(t *testing.T) {
+	hub := newFakeHub(t)
+	hub.withJobs(`[]`)
+	p := open(t, hub.URL)
+	p.until(`shoal.hub === "ok" && !document.getElementById("nojobs").hidden && document.getElementById("list").hidden`)
+	p.pictures("nojobs")
+}
+
+func TestLossCurve(t *testing.T) {
+	hub := newFakeHub(t)
+	p := open(t, hub.URL)
+	p.until(`shoal.job === "j1" && shoal.reports === 300`)
+	p.until(`document.querySelectorAll("#chart polyline").length === 2 && document.querySelectorAll("#chart circle").length === 6`)
+	p.text("#chart-caption", "After 300 steps the training loss is 2.197 nats, from 4.832. On data held out of training it is 2.287 nats.")
+	p.text("#jobabout", "training a language model of 827,392 parameters · step 300 of 600")
+
+	p.click("#jobs li:nth-child(2) button")
+	p.until(`shoal.job === "j2" && document.getElementById("jobname").textContent === "fashion-mnist"`)
+	p.until(`location.search === "?job=j2"`)
+}
+
+// page is one tab of a browser of its own.
+type page struct {
+	t     *testing.T
+	ctx   context.Context
+	close func() // ends the browser, as a person or a crash would
+}
+
+// open starts a fresh browser with nothing kept, and fails the test if the
+// page ever writes an error to the console that the test did not cause.
+func open(t *testing.T, url string) *page {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("drives a browser, which takes seconds")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	p := &page{t: t, ctx: ctx, close: cancel}
+	p.view(1200, 900, "light")
+	p.watchConsole()
+	p.must(chromedp.Do(ctx, chromedp.Navigate(url)))
+	p.until(`typeof window.shoal === "object"`)
+	return p
+}
+
+// watchConsole fails the test at its end for every exception nobody caught and
+// every breach of the page's policy. Failed requests are the tests' own doing.
+func (p *page) watchConsole() {
+	ctx, cancel := context.WithCancel(p.ctx)
+	messages := chromedp.Console(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for m, err := range messages {
+			if err == nil && (m.IsException() || m.Source == "security") {
+				p.t.Errorf("console: %s (%s:%d)", m.Text, m.URL, m.Line+1)
+			}
+		}
+	}()
+	p.t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+}
+
+// chromium finds the browser.
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	missing(t, "no Chromium on this machine: make deps")
+	return ""
+}
+
+// missing skips a test for want of something, or fails it where SHOAL_REQUIRE
+// says that everything has to be here.
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("SHOAL_REQUIRE") != "" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
+func (p *page) must(err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatalf("%v\npage: %s", err, p.state())
+	}
+}
+
+// state describes the page for a failure's message.
+func (p *page) state() string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), 5*time.Second)
+	defer cancel()
+	s, err := chromedp.Run(ctx, chromedp.Evaluate[string](`JSON.stringify(window.shoal)`))
+	if err != nil {
+		return err.Error()
+	}
+	return s
+}
+
+// until waits in the page until a JavaScript condition holds. The page's
+// policy forbids evaluation inside it, so the condition is part of the script.
+func (p *page) until(condition string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, 30*time.Second)
+	defer cancel()
+	_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](
+		`new Promise((done) => { const look = () => (`+condition+`) ? done(true) : setTimeout(look, 10); look(); })`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatalf("waiting for %s: %v\npage: %s", condition, err, p.state())
+	}
+}
+
+func (p *page) run(script string) {
+	p.t.Helper()
+	_, err := chromedp.Run(p.ctx, chromedp.Evaluate[any](script))
+	p.must(err)
+}
+
+func (p *page) click(selector string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
+	p.must(chromedp.Do(p.ctx, chromedp.Click(chromedp.CSS(selector))))
+}
+
+func (p *page) reload() {
+	p.t.Helper()
+	p.must(chromedp.Do(p.ctx, chromedp.Reload()))
+	p.until(`typeof window.shoal === "object"`)
+}
+
+func (p *page) text(selector, want string) {
+	p.t.Helper()
+	got, err := chromedp.Run(p.ctx, chromedp.TextContent(chromedp.CSS(selector)))
+	p.must(err)
+	if strings.TrimSpace(got) != want {
+		p.t.Errorf("%s says %q, want %q", selector, got, want)
+	}
+}
+
+// pictures looks at the page in three sizes and both colour schemes: nothing
+// may stick out sideways. The pictures are kept if somebody wants to see them.
+func (p *page) pictures(name string) {
+	p.t.Helper()
+	for _, size := range []struct {
+		name          string
+		width, height int64
+	}{{"wide", 1200, 900}, {"tablet", 800, 1000}, {"phone", 360, 740}} {
+		for _, scheme := range []string{"light", "dark"} {
+			p.view(size.width, size.height, scheme)
+			p.until(fmt.Sprintf(`innerWidth === %d && document.documentElement.scrollWidth <= innerWidth`, size.width))
+			folder := os.Getenv("SHOAL_SCREENSHOTS")
+			if folder == "" {
+				continue
+			}
+			png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+			p.must(err)
+			p.must(os.WriteFile(filepath.Join(folder, name+"-"+size.name+"-"+scheme+".png"), png, 0o644))
+		}
+	}
+	p.view(1200, 900, "light")
+}
+
+func (p *page) view(width, height int64, scheme string) {
+	p.t.Helper()
+	p.must(chromedp.Do(p.ctx, chromedp.EmulateViewport(width, height)))
+	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	p.must(err)
+}
+
+// fakeHub serves the site and a small made-up state of a hub.
+type fakeHub struct {
+	*httptest.Server
+
+	mu       sync.Mutex
+	isDown   bool
+	jobs     string
+	requests map[string]int
+	messages []told
+}
+
+// told is a message of the page to its thread.
+type told struct {
+	Cmd     string
+	Hub     string
+	Key     string
+	Lanes   []string
+	Consent struct {
+		Origin, Runs    string
+		Limits          map[string]int
+		Issued, Expires int64 // milliseconds since 1970
+	}
+}
+
+const twoJobs = `[
+	{"id":"j1","name":"kjv-nano","kind":"train","state":"running","step":300,"steps":600,"parameters":827392,"spec":{"model":{"arch":"decoder"}}},
+	{"id":"j2","name":"fashion-mnist","kind":"train","state":"done","step":2808,"steps":2808,"parameters":235146,"spec":{"model":{"arch":"mlp"}}}]`
+
+func newFakeHub(t *testing.T) *fakeHub {
+	hub := &fakeHub{jobs: twoJobs, requests: map[string]int{}}
+	mux := http.NewServeMux()
+	pages := Handler()
+	mux.Handle("/", pages)
+	mux.HandleFunc("GET /worker.js", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cross-Origin-Embedder-Policy", "require-corp") // as every file of the site; the browser refuses the thread otherwise
+		http.ServeFile(w, r, "testdata/worker.js")
+	})
+	mux.HandleFunc("POST /fake/told", hub.serveTold)
+	mux.HandleFunc("GET /api/v1/jobs", hub.api(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"jobs":%s}`, hub.jobs) }))
+	mux.HandleFunc("GET /api/v1/stats", hub.api(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"volunteers":12}`) }))
+	mux.HandleFunc("GET /api/v1/jobs/{id}/events", hub.serveEvents)
+	hub.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hub.mu.Lock()
+		hub.requests[r.URL.Path]++
+		hub.mu.Unlock()
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		hub.CloseClientConnections()
+		hub.Close()
+	})
+	return hub
+}
+
+func (h *fakeHub) api(answer http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.isDown {
+			http.Error(w, "down", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		answer(w, r)
+	}
+}
+
+func (h *fakeHub) serveTold(w http.ResponseWriter, r *http.Request) {
+	var m told
+	if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.messages = append(h.messages, m)
+}
+
+// serveEvents sends a whole history and stays open, as the hub does.
+func (h *fakeHub) serveEvents(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	for step := 1; step <= 300 && r.PathValue("id") == "j1"; step++ {
+		fall := 0.0
+		for i := range step {
+			fall += 0.028 * pow(0.99, i)
+		}
+		val := ""
+		if step%50 == 0 {
+			val = fmt.Sprintf(`,"val":%.3f`, 4.95-fall+0.0001*float64(step-300))
+		}
+		wobble := 0.06 * float64((step*7919)%17-8) / 8
+		if step == 1 || step == 300 {
+			wobble = 0
+		}
+		fmt.Fprintf(w, "event: report\ndata: {\"round\":%d,\"step\":%d,\"steps\":600,\"loss\":%.3f%s}\n\n", step-1, step, 4.86-fall+wobble, val)
+	}
+	_ = http.NewResponseController(w).Flush() // fails only if the tab is gone
+	<-r.Context().Done()
+}
+
+func pow(base float64, n int) float64 {
+	v := 1.0
+	for range n {
+		v *= base
+	}
+	return v
+}
+
+func (h *fakeHub) down(down bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.isDown = down
+}
+
+func (h *fakeHub) withJobs(jobs string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.jobs = jobs
+}
+
+func (h *fakeHub) told() []told {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.messages)
+}
+
+func (h *fakeHub) served(path string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.requests[path]
+}

@@ -1,0 +1,266 @@
+// The page: it joins what the hub says, what the background thread does and
+// what the person decided, and shows it. It computes nothing itself.
+//
+// Nothing starts without a consent that this person gave on this page: start()
+// is reached only from a click, or from an earlier click that asked to resume.
+
+import { Compute } from "./compute.js";
+import { draw } from "./chart.js";
+import { amount, percent, plural, whole, when } from "./format.js";
+import { Hub } from "./hub.js";
+import { forget, keep, load, seed } from "./store.js";
+
+const $ = (id) => document.getElementById(id);
+
+const hub = new Hub(location.origin, show);
+const compute = new Compute(location.origin, show);
+
+let consent = null; // {origin, runs, limits, issued, expires}: what the worker signs and the hub checks
+let interrupted = false; // computing when the browser froze the page
+
+// ---- decisions of the person ----
+
+$("consent").addEventListener("submit", async (e) => {
+  e.preventDefault();
+  const form = new FormData($("consent"));
+  const issued = new Date();
+  consent = {
+    origin: location.origin,
+    runs: text($("runs")),
+    limits: { cpu_usage_limit: Number(form.get("share")) },
+    issued: issued.toISOString(),
+    expires: new Date(issued.getTime() + Number(form.get("days")) * 86400e3).toISOString(),
+  };
+  await keep("consent", consent);
+  await keep("resume", $("resume").checked);
+  await start();
+  $("state").scrollIntoView({ block: "nearest" });
+});
+
+$("start").addEventListener("click", start);
+$("pause").addEventListener("click", () => compute.pause());
+$("finish").addEventListener("click", () => compute.finish());
+$("stop").addEventListener("click", () => compute.stop());
+
+async function start() {
+  if (!valid()) { show(); return; }
+  compute.start({ seed: await seed(), consent });
+}
+
+async function withdraw() {
+  compute.stop();
+  consent = null;
+  await forget("consent");
+  await forget("resume");
+  show();
+  $("device").focus();
+}
+
+// valid reports whether the consent still holds; an expired one is dropped.
+function valid() {
+  if (consent && new Date(consent.expires) <= new Date()) {
+    consent = null;
+    compute.stop();
+    forget("consent");
+  }
+  return consent !== null;
+}
+
+// ---- the life of the page ----
+
+addEventListener("pagehide", () => compute.goodbye());
+document.addEventListener("freeze", () => { interrupted = compute.active; compute.goodbye(); });
+document.addEventListener("resume", () => { if (interrupted) { interrupted = false; start(); } });
+setInterval(() => { if (consent && !valid()) show(); }, 15000);
+addEventListener("resize", () => show());
+
+// ---- showing ----
+
+const STATES = {
+  starting: "Starting…",
+  connecting: "Connecting to the hub…",
+  waiting: "Waiting for work",
+  computing: "Computing",
+  paused: "Paused",
+  finishing: "Finishing the current shard",
+  stopped: "Stopped",
+};
+
+function show() {
+  if (compute.asksAgain && consent) {
+    consent = null;
+    forget("consent");
+  }
+  const news = snapshot();
+  showHub();
+  showDevice(news);
+  showJob();
+  showJobs();
+}
+
+function showHub() {
+  const state = hub.reachable === null ? "unknown" : hub.reachable ? "ok" : "unreachable";
+  $("hubline").dataset.hub = state;
+  const crowd = hub.volunteers === null ? "" : ` · ${plural(hub.volunteers, "volunteer")} now`;
+  set("hubtext", state === "ok" ? `Hub connected${crowd}` : state === "unknown" ? "Looking for the hub…" : "Hub unreachable, trying again…");
+}
+
+function showDevice(news) {
+  const agreed = consent !== null;
+  $("consent").hidden = agreed;
+  $("running").hidden = !agreed;
+  const problem = compute.errors.at(-1) ?? "";
+  $("problem").hidden = problem === "";
+  set("problem", problem);
+  set("runs-now", runsNow());
+  if (!agreed) return;
+
+  set("state", STATES[news.state] ?? news.state);
+  set("doing", doing(news));
+  $("shardbar").hidden = news.state !== "computing" && news.state !== "finishing";
+  set("shards", whole(compute.shards));
+  set("verified", whole(compute.verified));
+  set("speed", compute.speed === null ? "–" : (compute.speed / 1e9).toFixed(2));
+  set("credit", amount(compute.credit));
+  set("credit-why", why(compute.paid));
+  const idle = news.state === "stopped" || news.state === "paused";
+  set("start", news.state === "paused" ? "Go on" : "Start");
+  offer("start", idle, "pause");
+  offer("pause", !idle && news.state !== "finishing", "stop");
+  offer("finish", news.state === "computing", "stop");
+  offer("stop", news.state !== "stopped", "start");
+  showConsent();
+}
+
+function runsNow() {
+  if (hub.reachable !== true) return "";
+  const running = hub.jobs.filter((j) => j.state === "running").map((j) => j.name);
+  return running.length ? `Now: ${running.join(", ")}.` : "Just now there is none.";
+}
+
+// offer shows a control only while it would do something. Whoever had it in
+// focus when it goes is taken to the next one.
+function offer(id, useful, next) {
+  const control = $(id);
+  if (control.hidden === !useful) return;
+  const focused = document.activeElement === control;
+  control.hidden = !useful;
+  if (focused && !useful) queueMicrotask(() => $($(next).hidden ? "start" : next).focus());
+}
+
+function showConsent() {
+  const share = consent.limits.cpu_usage_limit;
+  const line = `You agreed to at most ${share} % of one core until ${when(new Date(consent.expires))}. `;
+  if ($("agreed").firstChild?.data === line) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.id = "withdraw";
+  button.className = "linkish";
+  button.textContent = "Withdraw";
+  button.addEventListener("click", withdraw);
+  $("agreed").replaceChildren(line, button);
+}
+
+function doing(news) {
+  if (hub.reachable === false && news.state !== "stopped") return "The hub does not answer. What is under way is kept; it goes on when the hub is back.";
+  switch (news.state) {
+    case "computing": case "finishing":
+      return compute.shard ? `${jobName(compute.shard.job)}, ${place(compute.shard.shard)}` : "";
+    case "waiting": return "There is no shard to compute just now. This tab asks again by itself.";
+    case "paused": return "Nothing is computed. The connection stays open.";
+    case "stopped": return "Nothing runs.";
+  }
+  return "";
+}
+
+function why(paid) {
+  if (!paid) return "";
+  return `Your last verified shard was ${place(paid.shard)} of ${jobName(paid.job)}` +
+    (paid.ops ? `: ${amount(paid.ops)} operations, ${plural(paid.credit, "credit")}.` : `: ${plural(paid.credit, "credit")}.`);
+}
+
+// place reads a shard's number: its round in the upper bits, its place in the
+// round in the lower 24.
+function place(shard) {
+  return `round ${whole(Math.floor(shard / 2 ** 24) + 1)}, shard ${whole((shard % 2 ** 24) + 1)}`;
+}
+
+function jobName(id) {
+  return hub.jobs.find((j) => j.id === id)?.name ?? id;
+}
+
+const JOB_STATES = { queued: "queued", running: "running", done: "done", failed: "failed", cancelled: "cancelled" };
+
+function showJob() {
+  const job = hub.job();
+  $("nojobs").hidden = job !== undefined || hub.reachable !== true;
+  $("nohub").hidden = job !== undefined || hub.reachable !== false;
+  $("job").hidden = job === undefined;
+  if (!job) return;
+  const step = hub.reports.reduce((latest, r) => Math.max(latest, r.step), job.step);
+  set("jobname", job.name);
+  set("jobstate", JOB_STATES[job.state] ?? job.state);
+  $("jobstate").dataset.state = job.state;
+  const accuracy = hub.reports.findLast((r) => Number.isFinite(r.accuracy))?.accuracy;
+  set("jobabout", [job.about, job.steps ? `step ${whole(step)} of ${whole(job.steps)}` : "",
+    accuracy === undefined ? "" : `accuracy ${(100 * accuracy).toFixed(1)} %`, job.error].filter(Boolean).join(" · "));
+  set("chart-caption", draw($("chart"), hub.reports, job.steps));
+}
+
+function showJobs() {
+  $("list").hidden = hub.jobs.length === 0;
+  const list = $("jobs");
+  while (list.children.length > hub.jobs.length) list.lastElementChild.remove();
+  hub.jobs.forEach((job, i) => {
+    const row = list.children[i] ?? list.appendChild(newRow());
+    const button = row.firstElementChild;
+    button.dataset.id = job.id;
+    button.setAttribute("aria-pressed", String(job.id === hub.selected));
+    const [name, what, bar, pct] = button.children;
+    write(name, job.name);
+    write(what, `${job.about} · ${JOB_STATES[job.state] ?? job.state}`);
+    bar.firstElementChild.style.width = `${100 * job.fraction}%`;
+    write(pct, percent(job.fraction));
+  });
+}
+
+function newRow() {
+  const row = document.createElement("li");
+  const button = row.appendChild(document.createElement("button"));
+  button.type = "button";
+  for (const part of ["name", "what", "bar", "pct"]) button.appendChild(document.createElement("span")).className = part;
+  button.children[2].appendChild(document.createElement("i"));
+  button.addEventListener("click", () => {
+    hub.select(button.dataset.id);
+    history.replaceState(null, "", `?job=${encodeURIComponent(button.dataset.id)}`);
+  });
+  return row;
+}
+
+// set and write leave unchanged text alone, so that a screen reader speaks only news.
+function set(id, words) { write($(id), words); }
+function write(e, words) { if (e.textContent !== words) e.textContent = words; }
+function text(e) { return e.textContent.replace(/\s+/g, " ").trim(); }
+
+// ---- what a program may read ----
+
+function snapshot() {
+  return {
+    state: consent === null ? "new" : compute.state,
+    hub: hub.reachable === null ? "unknown" : hub.reachable ? "ok" : "unreachable",
+    consent: consent && { ...consent },
+    shards: compute.shards, verified: compute.verified, credit: compute.credit, speed: compute.speed, shard: compute.shard && { ...compute.shard },
+    job: hub.selected, jobs: hub.jobs.map((j) => ({ ...j })), reports: hub.reports.length, volunteers: hub.volunteers,
+    errors: [...compute.errors],
+  };
+}
+Object.defineProperty(window, "shoal", { get: snapshot });
+
+// ---- begin ----
+
+consent = (await load("consent")) ?? null;
+const wanted = new URLSearchParams(location.search).get("job");
+if (wanted) hub.select(wanted);
+show();
+hub.look();
+if (valid() && (await load("resume"))) start();

@@ -1,0 +1,137 @@
+// What the hub tells everybody: its jobs, their reports, how many volunteers
+// there are. Reading only, over the public HTTP API. The one place that knows
+// the API's field names; the rest of the page sees the shapes below.
+//
+//   Job:    {id, name, kind, about, state, step, steps, fraction}
+//   Report: {step, loss?, val?, accuracy?}
+
+const EVERY = 4000; // ms between looks while the page is seen
+const HIDDEN = 30000; // and while it is not
+const SLOWEST = 30000; // longest wait between tries when the hub does not answer
+
+export class Hub {
+  /** changed is called after any news; read the fields then. */
+  constructor(base, changed) {
+    this.base = base;
+    this.changed = changed;
+    this.reachable = null; // null until the first answer
+    this.jobs = [];
+    this.volunteers = null;
+    this.name = "";
+    this.selected = null; // id of the job whose reports are followed
+    this.reports = [];
+    this.failures = 0;
+    this.timer = 0;
+    this.events = null;
+    this.ended = false; // the followed job has sent its last event
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.look(); });
+    addEventListener("online", () => this.look());
+  }
+
+  /** look asks the hub now, and again from time to time. */
+  async look() {
+    clearTimeout(this.timer);
+    if (this.looking) return;
+    this.looking = true;
+    try {
+      const [jobs, stats] = await Promise.all([this.get("/api/v1/jobs"), this.get("/api/v1/stats")]);
+      this.jobs = (jobs.jobs ?? []).map(readJob);
+      this.volunteers = stats.volunteers ?? null;
+      this.name = stats.hub ?? "";
+      this.failures = 0;
+      this.reachable = true;
+    } catch {
+      this.failures++;
+      this.reachable = false;
+    } finally {
+      this.looking = false;
+    }
+    if (this.reachable && !this.jobs.some((j) => j.id === this.selected)) this.select(this.favourite());
+    if (this.events?.readyState === EventSource.CLOSED && !this.ended) this.follow(this.selected);
+    const wait = this.reachable ? (document.hidden ? HIDDEN : EVERY) : Math.min(SLOWEST, 1000 * 2 ** Math.min(this.failures - 1, 5));
+    this.timer = setTimeout(() => this.look(), wait);
+    this.changed();
+  }
+
+  /** favourite is the job to show when nobody chose one: the newest that runs. */
+  favourite() {
+    return (this.jobs.find((j) => j.state === "running") ?? this.jobs[0])?.id ?? null;
+  }
+
+  /** job returns the selected job, or undefined. */
+  job() {
+    return this.jobs.find((j) => j.id === this.selected);
+  }
+
+  /** select follows the reports of another job. */
+  select(id) {
+    if (id === this.selected) return;
+    this.selected = id;
+    this.reports = [];
+    this.events?.close();
+    this.events = null;
+    if (id !== null) this.follow(id);
+    this.changed();
+  }
+
+  // follow listens to a job's events. The hub sends every report from the
+  // first one on each connection, so a reconnect starts the list again. The
+  // browser reconnects by itself, but not after an answer that is an error:
+  // look does that.
+  follow(id) {
+    this.ended = false;
+    const events = new EventSource(`${this.base}/api/v1/jobs/${encodeURIComponent(id)}/events`);
+    this.events = events;
+    const seen = new Map();
+    events.onopen = () => seen.clear();
+    const take = (e) => {
+      const report = readReport(e.data);
+      if (!report || this.events !== events) return;
+      seen.set(report.round, report);
+      this.reports = [...seen.values()];
+      this.soon();
+    };
+    events.addEventListener("report", take);
+    events.addEventListener("end", () => {
+      if (this.events === events) this.ended = true;
+      events.close();
+      this.look();
+    });
+  }
+
+  // soon gathers a burst of events into one change.
+  soon() {
+    this.pending ??= setTimeout(() => { this.pending = undefined; this.changed(); }, 100);
+  }
+
+  async get(path) {
+    const answer = await fetch(this.base + path, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(10000) });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+    return answer.json();
+  }
+}
+
+const KINDS = { train: "training", infer: "inference", map: "computation" };
+const ARCHS = { decoder: "a language model", mlp: "an image classifier", cnn: "a convolutional image classifier" };
+
+function readJob(j) {
+  const steps = j.steps ?? 0;
+  const step = j.step ?? 0;
+  const arch = ARCHS[j.spec?.model?.arch];
+  const size = j.parameters ? ` of ${j.parameters.toLocaleString("en")} parameters` : "";
+  return {
+    id: j.id, name: j.name || j.id, kind: j.kind, state: j.state, step, steps,
+    about: arch ? `${KINDS[j.kind] ?? j.kind} ${arch}${size}` : KINDS[j.kind] ?? j.kind ?? "",
+    fraction: j.state === "done" ? 1 : steps > 0 ? step / steps : 0,
+    error: j.error ?? "",
+  };
+}
+
+function readReport(text) {
+  try {
+    const r = JSON.parse(text);
+    return Number.isFinite(r.step) ? r : null;
+  } catch {
+    return null;
+  }
+}
