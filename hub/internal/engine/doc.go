@@ -1,0 +1,38 @@
+// Package engine is the hub's core: it drives every job's rounds from shards
+// to leases to verified results to the next round.
+//
+// It owns the order of events: which results are being judged, what is
+// written before what is acknowledged, when a round is folded, when a
+// checkpoint is taken, what is kept after that. The decisions themselves are
+// made by the pure packages scheduler, trust and ledger. It refuses to know
+// the wire (package session has it), HTTP, and which database the Store is.
+//
+// # What survives kill -9
+//
+// A result's outputs are a durable blob before the transaction that records
+// the result; verdict, payment and marks are in the same transaction; a
+// volunteer hears of it only after the commit. A job is resumed from its last
+// checkpoint and folds again what was accepted since; only shards without an
+// accepted result are leased again. Leases, seals and connections are lost:
+// leases are signed, so late results still count.
+//
+// # What a run's blobs are
+//
+// What a job.Run puts in Start is kept until the job ends. What it puts in
+// Fold or Checkpoint is kept as long as the current round or the last
+// checkpoint names it, and until the next checkpoint in any case. Outputs are
+// kept until a checkpoint has made them superfluous; programs, uploads and
+// artifacts for good.
+//
+// # Goroutines
+//
+//   - Run owns one goroutine that plans (schedule.go) whenever it is kicked,
+//     a lease passes its deadline or an attempt becomes overdue;
+//   - one driver per running job (drive.go), which alone touches the job's
+//     job.Run, and with it one that writes the last round's report;
+//   - sessions call Member's methods from goroutines of their own. A result is
+//     judged and committed on its session's goroutine, one at a time per shard.
+//
+// Everything shared is guarded by Engine.mu, which is never held across a
+// call to the store, to blobs or to a job kind.
+package engine

@@ -1,0 +1,428 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/shoal-compute/shoal/hub/internal/blobs"
+	"github.com/shoal-compute/shoal/hub/internal/ledger"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
+	"github.com/shoal-compute/shoal/hub/job"
+)
+
+func (e *Engine) newJobRun(record Job) *jobRun {
+	return &jobRun{
+		record:   record,
+		holder:   e.config.Blobs.NewHolder(),
+		programs: map[job.Hash]Program{},
+		changed:  make(chan struct{}),
+	}
+}
+
+// holdStored holds the blobs that the store's records of a job name.
+func (e *Engine) holdStored(ctx context.Context, j *jobRun) error {
+	artifacts, err := e.config.Store.Artifacts(ctx, j.record.ID)
+	if err != nil {
+		return err
+	}
+	for _, a := range artifacts {
+		j.holder.Hold(a.Hash)
+	}
+	if j.record.State.Ended() {
+		return nil
+	}
+	c, err := e.checkpoint(ctx, j.record.ID)
+	if err != nil {
+		return err
+	}
+	j.holder.Hold(c.Blobs...)
+	results, err := e.config.Store.Results(ctx, j.record.ID, NewShardID(c.Round, 0), NewShardID(maxRound, 0))
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		j.holder.Hold(r.Output)
+	}
+	return nil
+}
+
+// checkpoint returns a job's checkpoint; the zero one when it has none yet.
+func (e *Engine) checkpoint(ctx context.Context, id string) (Checkpoint, error) {
+	c, err := e.config.Store.Checkpoint(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return Checkpoint{}, nil
+	}
+	return c, err
+}
+
+// drive takes a job from its checkpoint to its end. When ctx ends because the
+// hub stops, the job stays as it is, to be resumed.
+func (e *Engine) drive(ctx context.Context, j *jobRun) {
+	log := e.log.With("job", j.record.ID)
+	defer e.retire(j)
+	artifacts, err := e.runJob(ctx, j)
+	e.close(j)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+		if errors.Is(err, context.Canceled) {
+			return
+		}
+	}
+	state, reason := Done, ""
+	switch {
+	case errors.As(err, new(*storageError)):
+		e.fail(err)
+		return
+	case errors.As(err, new(*cancelledError)):
+		state, reason = Cancelled, err.Error()
+	case err != nil:
+		state, reason = Failed, err.Error()
+	}
+	ctx = context.WithoutCancel(ctx)
+	now := e.config.Now()
+	if state == Done {
+		err = e.config.Store.Finish(ctx, j.record.ID, artifacts, now)
+	} else {
+		err = e.config.Store.SetState(ctx, j.record.ID, state, reason, now)
+	}
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	keep := map[job.Hash]bool{}
+	for _, a := range artifacts {
+		keep[a.Hash] = true
+	}
+	e.release(j, keep)
+	log.Info("job ended", "state", state, "reason", reason)
+	e.events.publish(j.record.ID, Event{Type: "state", State: state, Reason: reason})
+}
+
+// close ends what is left of a job's round and turns later results away.
+func (e *Engine) close(j *jobRun) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.dropAttempts(func(_ *shard, a *attempt) bool { return a.lease.Job == j.record.ID }, "the job has ended")
+	j.ended, j.round = true, nil
+	close(j.changed)
+	j.changed = make(chan struct{})
+}
+
+// runJob runs a job to its artifacts.
+func (e *Engine) runJob(ctx context.Context, j *jobRun) ([]Artifact, error) {
+	spec, kind, err := e.parse(j.record.File)
+	if err != nil {
+		return nil, err
+	}
+	j.spec = spec
+	if j.policy, err = trust.NewReplicas(spec.Trust.Replicas); err != nil {
+		return nil, err
+	}
+	ctx, cancel, err := e.limitTime(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	c, err := e.checkpoint(ctx, j.record.ID)
+	if err != nil {
+		return nil, stored(err)
+	}
+	if err := e.config.Store.SetState(ctx, j.record.ID, Running, "", time.Time{}); err != nil {
+		return nil, stored(err)
+	}
+	latest, err := e.config.Store.Latest(ctx, j.record.ID)
+	if err != nil {
+		return nil, stored(err)
+	}
+	e.setRunning(j, c.Round, latest)
+	seen := &recorder{holder: j.holder, put: map[job.Hash]bool{}}
+	run, err := kind.Start(ctx, spec, e.env(seen), c.Record)
+	if err != nil {
+		return nil, cause(ctx, err)
+	}
+	defer run.Close()
+	artifacts, err := e.rounds(ctx, j, run, seen.stop())
+	return artifacts, cause(ctx, err)
+}
+
+// cause replaces an error by the reason for which ctx ended, if it did.
+func cause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func (e *Engine) setRunning(j *jobRun, round int, latest job.Report) {
+	e.mu.Lock()
+	j.record.State = Running
+	j.at, j.latest, j.val = round, latest, latest.Val
+	e.mu.Unlock()
+	e.log.Info("job runs", "job", j.record.ID, "kind", j.record.Kind, "from_round", round)
+	e.events.publish(j.record.ID, Event{Type: "state", State: Running})
+}
+
+// limitTime gives ctx the job's deadline, which counts from its submission.
+func (e *Engine) limitTime(ctx context.Context, j *jobRun) (context.Context, context.CancelFunc, error) {
+	if j.spec.Limits.Deadline == "" {
+		ctx, cancel := context.WithCancel(ctx)
+		return ctx, cancel, nil
+	}
+	d, err := time.ParseDuration(j.spec.Limits.Deadline)
+	if err != nil {
+		return nil, nil, fmt.Errorf("limits.deadline: %w", err)
+	}
+	left := j.record.Created.Add(d).Sub(e.config.Now())
+	ctx, cancel := context.WithTimeoutCause(ctx, left, fmt.Errorf("limits.deadline: not done after %v", d))
+	return ctx, cancel, nil
+}
+
+func (e *Engine) env(b job.Blobs) job.Env {
+	return job.Env{Blobs: b, Device: e.config.Device, Data: e.config.Data}
+}
+
+// rounds is a running job's loop. What Start has put is kept to the end.
+func (e *Engine) rounds(ctx context.Context, j *jobRun, run job.Run, started map[job.Hash]bool) (_ []Artifact, err error) {
+	// A round's report is written while the next round is computed already. A
+	// report that a crash loses is made again.
+	written := make(chan error, 1)
+	written <- nil
+	defer func() { err = errors.Join(err, <-written) }()
+	for since := 1; ; since++ {
+		r := run.Round()
+		if r.Done {
+			return e.artifacts(ctx, j, run)
+		}
+		outputs, err := e.collect(ctx, j, r)
+		if err != nil {
+			return nil, err
+		}
+		report, err := e.foldRound(ctx, run, outputs)
+		if err != nil {
+			return nil, fmt.Errorf("engine: fold round %d: %w", r.Index, err)
+		}
+		var c *Checkpoint
+		next := run.Round()
+		if since >= e.config.CheckpointEvery || next.Done {
+			since = 0
+			at := r.Index + 1
+			if !next.Done {
+				at = next.Index
+			}
+			if c, err = e.takeCheckpoint(ctx, j, run, at); err != nil {
+				return nil, err
+			}
+		}
+		if err := <-written; err != nil {
+			written <- nil // for the deferred wait
+			return nil, err
+		}
+		go func() { written <- e.finishRound(ctx, j, report, c) }()
+		if c == nil {
+			continue
+		}
+		err = <-written
+		written <- nil
+		if err != nil {
+			return nil, err
+		}
+		e.release(j, keepAfter(started, c, next))
+	}
+}
+
+// finishRound stores a round's report, with the checkpoint after it if there
+// is one, and then tells it.
+func (e *Engine) finishRound(ctx context.Context, j *jobRun, r job.Report, c *Checkpoint) error {
+	if err := e.config.Store.FinishRound(ctx, j.record.ID, r, c); err != nil {
+		return stored(err)
+	}
+	e.report(j, r)
+	return nil
+}
+
+// foldRound waits for its turn: jobs fold one at a time, first come first served.
+func (e *Engine) foldRound(ctx context.Context, run job.Run, outputs [][][]byte) (job.Report, error) {
+	select {
+	case e.fold <- struct{}{}:
+	case <-ctx.Done():
+		return job.Report{}, ctx.Err()
+	}
+	defer func() { <-e.fold }()
+	return run.Fold(ctx, outputs)
+}
+
+func (e *Engine) takeCheckpoint(ctx context.Context, j *jobRun, run job.Run, round int) (*Checkpoint, error) {
+	c, err := run.Checkpoint(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("engine: checkpoint before round %d: %w", round, err)
+	}
+	j.holder.Hold(c.Blobs...)
+	if err := e.config.Blobs.Sync(ctx, c.Blobs...); err != nil {
+		return nil, stored(err)
+	}
+	return &Checkpoint{Round: round, Record: c.Record, Blobs: c.Blobs}, nil
+}
+
+// keepAfter lists the blobs a job still needs once c is stored.
+func keepAfter(started map[job.Hash]bool, c *Checkpoint, next job.Round) map[job.Hash]bool {
+	keep := maps.Clone(started)
+	for _, h := range c.Blobs {
+		keep[h] = true
+	}
+	for _, s := range next.Shards {
+		keep[s.Program] = true
+		for _, in := range s.Inputs {
+			keep[in.Blob] = true
+		}
+	}
+	return keep
+}
+
+// release lets go of every blob of a job that is not to be kept. It happens
+// between rounds, and never for one blob alone: the same bytes may be the
+// output of two shards, or a liar's answer to another shard's question.
+func (e *Engine) release(j *jobRun, keep map[job.Hash]bool) {
+	held := j.holder.Held()
+	maps.DeleteFunc(held, func(h job.Hash, _ bool) bool { return keep[h] })
+	if err := j.holder.Release(slices.Collect(maps.Keys(held))...); err != nil {
+		e.log.Warn("blobs not deleted", "job", j.record.ID, "err", err)
+	}
+}
+
+// collect has the round computed and returns the accepted outputs.
+func (e *Engine) collect(ctx context.Context, j *jobRun, r job.Round) ([][][]byte, error) {
+	rd, err := e.newRound(ctx, j, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.checkCredits(ctx, j, rd); err != nil {
+		return nil, err
+	}
+	e.setRound(j, rd, r.Index)
+	select {
+	case <-rd.done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	e.setRound(j, nil, r.Index+1)
+	outputs := make([][][]byte, len(rd.shards))
+	for i, s := range rd.shards {
+		encoded, err := j.holder.Get(ctx, s.verdict.Result)
+		if err == nil {
+			outputs[i], err = job.DecodeOutputs(encoded)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("engine: accepted outputs of shard %v: %w", s.id, err)
+		}
+	}
+	return outputs, nil
+}
+
+func (e *Engine) setRound(j *jobRun, rd *round, at int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	j.round, j.at = rd, at
+	close(j.changed)
+	j.changed = make(chan struct{})
+	signal(e.kick)
+}
+
+// checkCredits refuses a round that would take the job over its limit. Only
+// confirmed replicas are paid, so a round's price is known before it starts.
+func (e *Engine) checkCredits(ctx context.Context, j *jobRun, rd *round) error {
+	limit := ledger.Amount(j.spec.Limits.Credits)
+	if limit == 0 {
+		return nil
+	}
+	balance, err := e.config.Store.Balance(ctx, ledger.JobAccount(j.record.ID))
+	if err != nil {
+		return stored(err)
+	}
+	price := -balance
+	replicas := ledger.Amount(max(j.spec.Trust.Replicas, 1))
+	for _, s := range rd.open {
+		price += ledger.Credit(s.program.Ops) * replicas
+	}
+	if price > limit {
+		return fmt.Errorf("limits.credits: round %d would bring the cost to %d, over the limit of %d", rd.index, price, limit)
+	}
+	return nil
+}
+
+func (e *Engine) report(j *jobRun, r job.Report) {
+	e.mu.Lock()
+	j.latest = r
+	if r.Val != nil {
+		j.val = r.Val
+	}
+	e.mu.Unlock()
+	e.events.publish(j.record.ID, Event{Type: "report", Report: &r})
+}
+
+// artifacts stores the finished run's files.
+func (e *Engine) artifacts(ctx context.Context, j *jobRun, run job.Run) ([]Artifact, error) {
+	files, err := run.Artifacts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("engine: artifacts: %w", err)
+	}
+	list := make([]Artifact, len(files))
+	for i, f := range files {
+		h, err := j.holder.Put(ctx, f.Data)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = Artifact{Name: f.Name, Type: f.Type, Size: int64(len(f.Data)), Hash: h}
+	}
+	return list, nil
+}
+
+// recorder is the Blobs of a run. It notes what Start puts. Nothing is durable
+// before a checkpoint names it: a crash leads back to the last checkpoint, and
+// what came after is made again.
+type recorder struct {
+	holder *blobs.Holder
+
+	mu      sync.Mutex
+	put     map[job.Hash]bool
+	stopped bool
+}
+
+func (r *recorder) Put(ctx context.Context, data []byte) (job.Hash, error) {
+	h, err := r.holder.PutScratch(ctx, data)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.stopped {
+		r.put[h] = true
+	}
+	return h, stored(err)
+}
+
+func (r *recorder) Get(ctx context.Context, h job.Hash) ([]byte, error) { return r.holder.Get(ctx, h) }
+
+// stop returns what was put.
+func (r *recorder) stop() map[job.Hash]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+	return r.put
+}
+
+// storageError is a failure of the store or the disk: the hub's fault, not the
+// job's, so the job is left to be resumed.
+type storageError struct{ err error }
+
+func (e *storageError) Error() string { return e.err.Error() }
+func (e *storageError) Unwrap() error { return e.err }
+
+// stored marks an error of the store or the disk.
+func stored(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &storageError{err}
+}

@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/shoal-compute/shoal/hub/internal/ledger"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
+	"github.com/shoal-compute/shoal/hub/internal/volunteer"
+	"github.com/shoal-compute/shoal/hub/job"
+)
+
+// State is where a job is in its life.
+type State string
+
+// A job is queued, then running, then one of the three ends.
+const (
+	Queued    State = "queued"
+	Running   State = "running"
+	Done      State = "done"
+	Failed    State = "failed"
+	Cancelled State = "cancelled"
+)
+
+// Ended reports whether s is final.
+func (s State) Ended() bool { return s == Done || s == Failed || s == Cancelled }
+
+// Job is what is stored of a job.
+type Job struct {
+	ID       string
+	Name     string
+	Kind     string
+	File     []byte // the job file as submitted: the spec is always parsed from it
+	Plan     job.Plan
+	State    State
+	Reason   string // why it failed or was cancelled
+	Created  time.Time
+	Finished time.Time // zero while it has not ended
+}
+
+// ShardID numbers a shard within its job: round << 24 | index. It stays below
+// 2^53, so that it is exact in JSON.
+type ShardID uint64
+
+const (
+	indexBits = 24
+	maxIndex  = 1<<indexBits - 1
+	maxRound  = 1<<29 - 1
+)
+
+// NewShardID returns the ID of a round's shard.
+func NewShardID(round, index int) ShardID { return ShardID(round)<<indexBits | ShardID(index) }
+
+// Round returns the round the shard is part of.
+func (s ShardID) Round() int { return int(s >> indexBits) }
+
+// Index returns the shard's place in its round.
+func (s ShardID) Index() int { return int(s & maxIndex) }
+
+func (s ShardID) String() string { return fmt.Sprintf("%d/%d", s.Round(), s.Index()) }
+
+// Result is one volunteer's committed answer to one shard.
+type Result struct {
+	Job       string
+	Shard     ShardID
+	Volunteer volunteer.ID
+	Lane      string
+	Output    job.Hash // of the encoded outputs, which are a blob of that name
+	Token     []byte   // with Output, what Signature covers (protocol.ResultBytes)
+	Signature [64]byte
+	Millis    uint64 // compute time as the volunteer states it
+	At        time.Time
+	Standing  trust.Standing
+}
+
+// Acceptance is a settled shard: what receipts are made of.
+type Acceptance struct {
+	Shard   ShardID
+	Program job.Hash
+	Inputs  []job.Hash // of each input's bytes
+	Ops     int64
+	Output  job.Hash
+	At      time.Time
+}
+
+// Mark is proof that a device returned something wrong.
+type Mark struct {
+	Volunteer volunteer.ID
+	Lane      string
+	Job       string
+	Shard     ShardID
+	Reason    string
+	At        time.Time
+}
+
+// Change is a new standing of an earlier result.
+type Change struct {
+	Volunteer volunteer.ID
+	Standing  trust.Standing
+}
+
+// Commit is everything one judged result changes, all or nothing.
+type Commit struct {
+	Result   Result
+	Changes  []Change            // earlier results of the shard that this one settles
+	Accepted *Acceptance         // set when this result settles the shard
+	Payment  *ledger.Transaction // set with Accepted
+	Marks    []Mark
+}
+
+// Checkpoint is a stored job.Checkpoint.
+type Checkpoint struct {
+	Round  int // the round that Start will resume at
+	Record []byte
+	Blobs  []job.Hash
+}
+
+// Artifact names one file of a finished job; its bytes are a blob.
+type Artifact struct {
+	Name string   `json:"name"`
+	Type string   `json:"type"`
+	Size int64    `json:"size"`
+	Hash job.Hash `json:"-"`
+}
+
+// Receipt is the proof of one shard: who computed what from what.
+type Receipt struct {
+	Acceptance
+	Results []Result // in order of arrival
+}
+
+// Standing is what the store knows of a volunteer.
+type Standing struct {
+	Volunteer volunteer.ID
+	Agent     string
+	Shards    int64 // confirmed
+	Credit    ledger.Amount
+	Seen      time.Time
+	Marks     map[string]int // by lane
+}
+
+// Stats are totals over the hub's life.
+type Stats struct {
+	Jobs       int64 `json:"jobs"`
+	Shards     int64 `json:"shards"`  // accepted
+	Results    int64 `json:"results"` // committed
+	Refuted    int64 `json:"refuted"`
+	Ops        int64 `json:"ops"`    // of accepted shards, before replication
+	Credit     int64 `json:"credit"` // paid
+	Volunteers int64 `json:"volunteers"`
+}

@@ -1,0 +1,231 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/shoal-compute/shoal/hub/internal/blobs"
+	"github.com/shoal-compute/shoal/hub/internal/lease"
+	"github.com/shoal-compute/shoal/hub/internal/scheduler"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
+	"github.com/shoal-compute/shoal/hub/internal/volunteer"
+	"github.com/shoal-compute/shoal/hub/job"
+)
+
+// jobRun is one unfinished job. Its driver owns it, but for what is guarded
+// by Engine.mu.
+type jobRun struct {
+	record Job
+	spec   *job.Spec
+	policy trust.Policy
+	holder *blobs.Holder
+
+	programs map[job.Hash]Program // inspected so far; the driver's alone
+
+	// Guarded by Engine.mu.
+	started   bool
+	cancel    context.CancelCauseFunc // set when started
+	cancelled error                   // set by Cancel
+	ended     bool
+	round     *round        // nil between rounds
+	at        int           // index of the open round, or else of the next
+	changed   chan struct{} // closed and replaced when round, at or ended change
+	latest    job.Report    // the last report
+	val       *float64      // the last held-out loss
+	announced time.Time     // last progress event
+}
+
+// round is a round whose shards are out. Guarded by Engine.mu but for what
+// never changes.
+type round struct {
+	job    *jobRun
+	index  int
+	shards []*shard
+	open   []*shard      // not settled yet, in order
+	done   chan struct{} // closed when none is left
+}
+
+// shard is one shard of an open round.
+type shard struct {
+	id      ShardID
+	payload []byte // its encoding: shared by all leases, never changed
+	program Program
+	receipt Acceptance // what is known of it beforehand
+
+	turn chan struct{} // cap 1: held while one of its results is being committed
+
+	// Guarded by Engine.mu.
+	results  []Result // committed, in order of arrival
+	verdict  trust.Verdict
+	attempts []*attempt                 // live, in order of handing out
+	away     map[volunteer.ID]time.Time // who handed it back, and until when it is not offered again
+}
+
+// attempt is a live lease. Guarded by Engine.mu.
+type attempt struct {
+	lease   lease.Lease
+	token   []byte
+	member  *Member
+	device  int
+	granted time.Time // zero when the lease was adopted: nothing can be measured by it
+	overdue time.Time
+	// deadline is the lease's own, until the result is sealed: then it waits
+	// for the other replicas as long as its volunteer stays.
+	deadline   time.Time
+	seal       *[32]byte
+	opened     bool
+	committing bool // its result is being written: it can no longer be lost
+}
+
+// newRound prepares a round and replays the results that are stored already.
+func (e *Engine) newRound(ctx context.Context, j *jobRun, r job.Round) (*round, error) {
+	if r.Index < 0 || r.Index > maxRound || len(r.Shards) == 0 || len(r.Shards) > maxIndex {
+		return nil, fmt.Errorf("engine: round %d has %d shards", r.Index, len(r.Shards))
+	}
+	rd := &round{job: j, index: r.Index, shards: make([]*shard, len(r.Shards)), done: make(chan struct{})}
+	for i, s := range r.Shards {
+		var err error
+		if rd.shards[i], err = e.newShard(ctx, j, NewShardID(r.Index, i), s); err != nil {
+			return nil, fmt.Errorf("engine: round %d shard %d: %w", r.Index, i, err)
+		}
+	}
+	earlier, err := e.config.Store.Results(ctx, j.record.ID, NewShardID(r.Index, 0), NewShardID(r.Index+1, 0))
+	if err != nil {
+		return nil, stored(err)
+	}
+	for _, result := range earlier {
+		i := result.Shard.Index()
+		if i >= len(rd.shards) {
+			return nil, fmt.Errorf("engine: stored result for shard %v, of %d", result.Shard, len(rd.shards))
+		}
+		rd.shards[i].results = append(rd.shards[i].results, result)
+	}
+	for _, s := range rd.shards {
+		s.verdict = j.policy.Judge(evidence(s.results))
+		if !s.verdict.Accepted {
+			rd.open = append(rd.open, s)
+		}
+	}
+	if len(rd.open) == 0 {
+		close(rd.done)
+	}
+	return rd, nil
+}
+
+func (e *Engine) newShard(ctx context.Context, j *jobRun, id ShardID, s job.Shard) (*shard, error) {
+	p, known := j.programs[s.Program]
+	if !known {
+		encoded, err := j.holder.Get(ctx, s.Program)
+		if err != nil {
+			return nil, err
+		}
+		if p, err = e.config.Inspect(encoded); err != nil {
+			return nil, err
+		}
+		if err := e.pin(ctx, s.Program, int64(len(encoded))); err != nil { // receipts name it
+			return nil, err
+		}
+		j.programs[s.Program] = p
+	}
+	inputs := make([]job.Hash, len(s.Inputs))
+	for i, in := range s.Inputs {
+		if inputs[i] = in.Blob; in.Data != nil {
+			inputs[i] = job.Sum(in.Data)
+		}
+	}
+	return &shard{
+		id:      id,
+		payload: job.EncodeShard(s),
+		program: p,
+		receipt: Acceptance{Shard: id, Program: s.Program, Inputs: inputs, Ops: p.Ops},
+		turn:    make(chan struct{}, 1),
+		away:    map[volunteer.ID]time.Time{},
+	}, nil
+}
+
+func evidence(results []Result) []trust.Evidence {
+	list := make([]trust.Evidence, len(results))
+	for i, r := range results {
+		list[i] = trust.Evidence{Volunteer: r.Volunteer, Result: r.Output}
+	}
+	return list
+}
+
+// find returns the shard with this ID, if the round has it.
+func (r *round) find(id ShardID) *shard {
+	if r == nil || id.Round() != r.index || id.Index() >= len(r.shards) {
+		return nil
+	}
+	return r.shards[id.Index()]
+}
+
+// settle takes an accepted shard off the open list.
+func (r *round) settle(s *shard) {
+	i := slices.Index(r.open, s)
+	if i < 0 {
+		return
+	}
+	if r.open = slices.Delete(r.open, i, i+1); len(r.open) == 0 {
+		close(r.done)
+	}
+}
+
+// need is how many results the shard still waits for.
+func (s *shard) need() int {
+	if s.verdict.Accepted {
+		return 0
+	}
+	return max(s.verdict.Wanted-len(s.results), 0)
+}
+
+// by returns v's live attempt, or nil.
+func (s *shard) by(v volunteer.ID) *attempt {
+	for _, a := range s.attempts {
+		if a.lease.Volunteer == v {
+			return a
+		}
+	}
+	return nil
+}
+
+// delivered reports whether v has a committed result.
+func (s *shard) delivered(v volunteer.ID) bool {
+	return slices.ContainsFunc(s.results, func(r Result) bool { return r.Volunteer == v })
+}
+
+// drop ends a live attempt, whatever the reason.
+func (s *shard) drop(a *attempt) {
+	if i := slices.Index(s.attempts, a); i >= 0 {
+		s.attempts = slices.Delete(s.attempts, i, i+1)
+		a.member.load[a.device]--
+	}
+}
+
+// openSealed asks for sealed results once every replica that is needed has
+// been sealed, so that no volunteer can wait for another's answer. Seals
+// beyond those needed stay shut: they are spares.
+func (s *shard) openSealed(now time.Time, c scheduler.Config) {
+	opened := 0
+	var shut []*attempt
+	for _, a := range s.attempts {
+		switch {
+		case a.opened && (a.committing || a.overdue.After(now)):
+			opened++
+		case a.opened: // too slow to be counted on; a spare takes its place
+		case a.seal != nil:
+			shut = append(shut, a)
+		}
+	}
+	missing := s.need() - opened
+	if missing <= 0 || len(shut) < missing {
+		return
+	}
+	for _, a := range shut[:missing] {
+		a.opened = true
+		a.overdue = now.Add(c.BackupAfter)
+		a.deadline = now.Add(c.LeaseTime)
+		a.member.notify(OpenNotice{Token: a.token})
+	}
+}

@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/shoal-compute/shoal/hub/internal/lease"
+	"github.com/shoal-compute/shoal/hub/internal/scheduler"
+	"github.com/shoal-compute/shoal/hub/internal/volunteer"
+)
+
+// plan hands out leases whenever something has changed or a time has come.
+func (e *Engine) plan(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.kick:
+		case <-timer.C:
+		}
+		wake, err := e.planOnce()
+		if err != nil {
+			e.fail(err)
+			return
+		}
+		timer.Stop()
+		if !wake.IsZero() {
+			// Never zero: times that are due but change nothing must not spin.
+			timer.Reset(max(wake.Sub(e.config.Now()), 10*time.Millisecond))
+		}
+	}
+}
+
+// planOnce ends what has expired, plans and hands out. It returns when to plan
+// again if nothing happens before; zero means not at all.
+func (e *Engine) planOnce() (time.Time, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.config.Now()
+	e.dropAttempts(func(_ *shard, a *attempt) bool {
+		return (a.seal == nil || a.opened) && !a.deadline.After(now)
+	}, "the lease has expired")
+
+	for _, j := range e.active {
+		if j.round != nil {
+			for _, s := range j.round.open {
+				s.openSealed(now, e.config.Scheduler)
+			}
+		}
+	}
+
+	shards, snapshot := e.snapshot(now)
+	p := scheduler.New(e.config.Scheduler, snapshot.Snapshot)
+	for _, g := range p.Grants {
+		slot := snapshot.slots[g.Slot]
+		if err := e.grant(shards[g.Shard], slot.member, slot.device, g, now); err != nil {
+			return time.Time{}, err
+		}
+	}
+	return e.nextWake(p.Wake, now), nil
+}
+
+// nextWake is the earliest of the plan's own time, the first deadline, the
+// first time at which a sealed result that was asked for is overdue, and the
+// first at which a shard may be offered again to whoever handed it back.
+func (e *Engine) nextWake(wake, now time.Time) time.Time {
+	at := func(t time.Time) {
+		if wake.IsZero() || t.Before(wake) {
+			wake = t
+		}
+	}
+	for _, j := range e.active {
+		if j.round == nil {
+			continue
+		}
+		for _, s := range j.round.open {
+			for _, until := range s.away {
+				if until.After(now) {
+					at(until)
+				}
+			}
+			for _, a := range s.attempts {
+				if a.committing || a.seal != nil && !a.opened {
+					continue
+				}
+				at(a.deadline)
+				if a.opened && a.overdue.After(now) {
+					at(a.overdue)
+				}
+			}
+		}
+	}
+	return wake
+}
+
+// view is a scheduler's snapshot and what its slots stand for.
+type view struct {
+	scheduler.Snapshot
+	slots []slot
+}
+
+type slot struct {
+	member *Member
+	device int
+}
+
+// openShard is what the snapshot's shards stand for.
+type openShard struct {
+	job   *jobRun
+	shard *shard
+}
+
+// snapshot shows the scheduler what is open and who wants work. The caller
+// holds mu.
+func (e *Engine) snapshot(now time.Time) ([]openShard, view) {
+	v := view{Snapshot: scheduler.Snapshot{Now: now}}
+	for _, m := range e.members {
+		if !m.consent.After(now) || m.deaf {
+			continue
+		}
+		for i, d := range m.devices {
+			free := min(m.want[i], e.config.MaxLeases-m.load[i])
+			if free <= 0 || m.excluded[i] {
+				continue
+			}
+			v.slots = append(v.slots, slot{m, i})
+			v.Slots = append(v.Slots, scheduler.Slot{
+				Volunteer: m.id, Free: free, Load: m.load[i], Memory: d.Memory, Speed: m.speed[i],
+			})
+		}
+	}
+	if len(v.slots) == 0 {
+		return nil, v
+	}
+	var shards []openShard
+	for _, j := range e.active {
+		if j.round == nil {
+			continue
+		}
+		for _, s := range j.round.open {
+			shards = append(shards, openShard{j, s})
+			v.Shards = append(v.Shards, s.view(now))
+		}
+	}
+	return shards, v
+}
+
+func (s *shard) view(now time.Time) scheduler.Shard {
+	attempts := make([]scheduler.Attempt, len(s.attempts))
+	for i, a := range s.attempts {
+		attempts[i] = scheduler.Attempt{
+			Volunteer: a.lease.Volunteer,
+			Overdue:   a.overdue,
+			Sealed:    a.committing || a.seal != nil && !a.opened,
+		}
+	}
+	barred := make([]volunteer.ID, len(s.results))
+	for i, r := range s.results {
+		barred[i] = r.Volunteer
+	}
+	for v, until := range s.away {
+		if until.After(now) {
+			barred = append(barred, v)
+		}
+	}
+	return scheduler.Shard{
+		Ops: s.program.Ops, Memory: s.program.PeakBytes,
+		Need: s.need(), Attempts: attempts, Barred: barred,
+	}
+}
+
+// grant hands out one lease. The caller holds mu.
+func (e *Engine) grant(o openShard, m *Member, dev int, g scheduler.Grant, now time.Time) error {
+	l := lease.Lease{
+		Job:       o.job.record.ID,
+		Shard:     uint64(o.shard.id),
+		Volunteer: m.id,
+		Lane:      m.devices[dev].Lane,
+		Deadline:  g.Deadline.Truncate(time.Millisecond),
+		// Whoever could be copied from, or could copy, seals first.
+		Sealed: o.shard.verdict.Wanted > 1,
+	}
+	if _, err := io.ReadFull(e.config.Rand, l.Nonce[:]); err != nil {
+		return fmt.Errorf("engine: nonce: %w", err)
+	}
+	token, err := e.config.Signer.Sign(l)
+	if err != nil {
+		return err
+	}
+	m.want[dev]--
+	m.load[dev]++
+	o.shard.attempts = append(o.shard.attempts, &attempt{
+		lease: l, token: token, member: m, device: dev,
+		granted: now, overdue: g.Overdue, deadline: l.Deadline,
+	})
+	m.notify(LeaseNotice{
+		Token: token, Nonce: l.Nonce, Job: l.Job, Shard: o.shard.id, Device: dev,
+		Deadline: l.Deadline, Sealed: l.Sealed, Payload: o.shard.payload,
+	})
+	return nil
+}

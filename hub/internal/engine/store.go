@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/shoal-compute/shoal/hub/internal/ledger"
+	"github.com/shoal-compute/shoal/hub/internal/volunteer"
+	"github.com/shoal-compute/shoal/hub/job"
+)
+
+// Store keeps what must survive a crash. Its methods are safe for concurrent
+// use. A method that writes returns after its transaction is durable, or with
+// an error and nothing written; concurrent writes may share a transaction. An
+// ended context ends the waiting, not necessarily the write: callers that
+// must know the outcome pass a context that does not end. Package storetest
+// holds implementations to all of this.
+type Store interface {
+	// CreateJob adds a job whose ID is new.
+	CreateJob(ctx context.Context, j Job) error
+	// Job returns a job, or ErrNotFound.
+	Job(ctx context.Context, id string) (Job, error)
+	// Jobs returns every job, oldest first.
+	Jobs(ctx context.Context) ([]Job, error)
+	// SetState moves a job to another state. at is kept when s is an end.
+	SetState(ctx context.Context, id string, s State, reason string, at time.Time) error
+	// Finish moves a job to Done and records its artifacts.
+	Finish(ctx context.Context, id string, artifacts []Artifact, at time.Time) error
+	// Artifacts returns a job's artifacts by name.
+	Artifacts(ctx context.Context, id string) ([]Artifact, error)
+
+	// Commit records c unless the volunteer already has a result for the
+	// shard: then it changes nothing and returns false.
+	Commit(ctx context.Context, c Commit) (bool, error)
+	// Results returns a job's results for the shards from <= ID < end, in
+	// order of arrival.
+	Results(ctx context.Context, id string, from, end ShardID) ([]Result, error)
+	// Acceptances returns the settled shards from <= ID < end in order.
+	Acceptances(ctx context.Context, id string, from, end ShardID) ([]Acceptance, error)
+
+	// FinishRound records a round's report and, unless nil, the checkpoint
+	// taken after it, which replaces the one before. Recording a round again
+	// replaces its report.
+	FinishRound(ctx context.Context, id string, r job.Report, c *Checkpoint) error
+	// Checkpoint returns a job's checkpoint, or ErrNotFound.
+	Checkpoint(ctx context.Context, id string) (Checkpoint, error)
+	// Reports returns the reports of rounds from the given one on, in order.
+	Reports(ctx context.Context, id string, from int) ([]job.Report, error)
+	// Latest returns a job's last report, its Loss, Val and Accuracy being the
+	// last ones reported by any round; the zero Report when there is none.
+	Latest(ctx context.Context, id string) (job.Report, error)
+
+	// See records that a volunteer is here and returns what is known of it.
+	See(ctx context.Context, v volunteer.ID, agent string, at time.Time) (Standing, error)
+	// Volunteers returns up to limit volunteers, highest credit first.
+	Volunteers(ctx context.Context, limit int) ([]Standing, error)
+	// Balance returns what an account holds; 0 for one never used.
+	Balance(ctx context.Context, a ledger.Account) (ledger.Amount, error)
+	// Transactions returns up to limit transactions touching a, newest first.
+	Transactions(ctx context.Context, a ledger.Account, limit int) ([]ledger.Transaction, error)
+	// Mark records marks that no result carries.
+	Mark(ctx context.Context, m Mark) error
+
+	// Pin keeps a blob for good; twice is as good as once.
+	Pin(ctx context.Context, h job.Hash, size int64, at time.Time) error
+	// Pins returns the pinned blobs.
+	Pins(ctx context.Context) ([]job.Hash, error)
+
+	Stats(ctx context.Context) (Stats, error)
+	Close() error
+}

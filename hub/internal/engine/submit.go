@@ -1,0 +1,309 @@
+package engine
+
+import (
+	"context"
+	"encoding/base32"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shoal-compute/shoal/hub/internal/ledger"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
+	"github.com/shoal-compute/shoal/hub/job"
+)
+
+// parse reads a job file and finds its kind. Its errors are *InvalidError.
+func (e *Engine) parse(file []byte) (*job.Spec, job.Kind, error) {
+	spec, err := e.config.Parse(file)
+	if err != nil {
+		return nil, nil, invalid(err)
+	}
+	kind := e.kinds[spec.Kind]
+	if kind == nil {
+		known := make([]string, 0, len(e.kinds))
+		for _, k := range e.config.Kinds {
+			known = append(known, k.Name())
+		}
+		return nil, nil, invalid(fmt.Errorf("kind: %q is unknown here; this hub runs %s", spec.Kind, strings.Join(known, ", ")))
+	}
+	return spec, kind, nil
+}
+
+// Check validates a job file and says what the job would take. A fault of the
+// file is an *InvalidError.
+func (e *Engine) Check(ctx context.Context, file []byte) (*job.Spec, job.Plan, error) {
+	spec, kind, err := e.parse(file)
+	if err != nil {
+		return nil, job.Plan{}, err
+	}
+	if _, err := trust.NewReplicas(spec.Trust.Replicas); err != nil {
+		return nil, job.Plan{}, invalid(err)
+	}
+	if spec.Limits.Deadline != "" {
+		if d, err := time.ParseDuration(spec.Limits.Deadline); err != nil || d <= 0 {
+			return nil, job.Plan{}, invalid(fmt.Errorf("limits.deadline: %q is no positive duration such as 2h", spec.Limits.Deadline))
+		}
+	}
+	if spec.Limits.Credits < 0 {
+		return nil, job.Plan{}, invalid(fmt.Errorf("limits.credits: %d is negative", spec.Limits.Credits))
+	}
+	scratch := e.config.Blobs.NewHolder()
+	plan, err := kind.Check(ctx, spec, e.env(scratch))
+	for h := range scratch.Held() {
+		if err := scratch.Release(h); err != nil {
+			return nil, job.Plan{}, err
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, job.Plan{}, ctx.Err()
+	}
+	if err != nil {
+		return nil, job.Plan{}, invalid(err)
+	}
+	return spec, plan, nil
+}
+
+// Submit checks a job file and queues the job.
+func (e *Engine) Submit(ctx context.Context, file []byte) (Job, error) {
+	spec, plan, err := e.Check(ctx, file)
+	if err != nil {
+		return Job{}, err
+	}
+	id, err := e.newJobID()
+	if err != nil {
+		return Job{}, err
+	}
+	record := Job{
+		ID: id, Name: spec.Name, Kind: spec.Kind, File: slices.Clone(file),
+		Plan: plan, State: Queued, Created: e.config.Now().Truncate(time.Millisecond),
+	}
+	if err := e.Ready(); err != nil {
+		return Job{}, err
+	}
+	if err := e.config.Store.CreateJob(context.WithoutCancel(ctx), record); err != nil {
+		e.fail(err)
+		return Job{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.active = append(e.active, e.newJobRun(record))
+	signal(e.wake)
+	e.log.Info("job submitted", "job", id, "kind", record.Kind, "name", record.Name)
+	return record, nil
+}
+
+// jobIDs is a base 32 alphabet without letters that look like digits.
+var jobIDs = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+func (e *Engine) newJobID() (string, error) {
+	var b [10]byte // 16 characters
+	if _, err := io.ReadFull(e.config.Rand, b[:]); err != nil {
+		return "", fmt.Errorf("engine: job id: %w", err)
+	}
+	return jobIDs.EncodeToString(b[:]), nil
+}
+
+// cancelledError is the cause with which a job's context is cancelled.
+type cancelledError struct{ reason string }
+
+func (e *cancelledError) Error() string { return e.reason }
+
+// Cancel ends a job. What it has paid stays paid. It returns once the job will
+// not lease any more; an ended job is ErrFinished.
+func (e *Engine) Cancel(ctx context.Context, id, reason string) error {
+	e.mu.Lock()
+	j := e.job(id)
+	if j == nil || j.ended {
+		e.mu.Unlock()
+		if _, err := e.config.Store.Job(ctx, id); err != nil {
+			return err
+		}
+		return ErrFinished
+	}
+	j.cancelled = &cancelledError{reason}
+	if j.cancel != nil {
+		j.cancel(j.cancelled)
+		e.mu.Unlock()
+		return nil
+	}
+	// Not started yet: there is no driver to do it.
+	j.started, j.ended = true, true
+	e.mu.Unlock()
+	defer e.retire(j)
+	err := e.config.Store.SetState(context.WithoutCancel(ctx), id, Cancelled, reason, e.config.Now())
+	if err != nil {
+		e.fail(err)
+		return err
+	}
+	e.events.publish(id, Event{Type: "state", State: Cancelled, Reason: reason})
+	return nil
+}
+
+// pin keeps a blob for good: receipts name it.
+func (e *Engine) pin(ctx context.Context, h job.Hash, size int64) error {
+	e.config.Blobs.Hold(h)
+	if err := e.config.Blobs.Sync(ctx, h); err != nil {
+		return stored(err)
+	}
+	return stored(e.config.Store.Pin(ctx, h, size, e.config.Now()))
+}
+
+// Upload stores a blob for good. Unless want is nil, other bytes than want's
+// are refused.
+func (e *Engine) Upload(ctx context.Context, r io.Reader, want *job.Hash) (job.Hash, error) {
+	h, size, err := e.config.Blobs.PutHeld(ctx, r, want)
+	if err != nil {
+		return h, err
+	}
+	return h, e.config.Store.Pin(ctx, h, size, e.config.Now())
+}
+
+// View is a job as people see it.
+type View struct {
+	Job
+	Spec     *job.Spec     // nil when this hub no longer reads the file
+	Cost     ledger.Amount // paid so far
+	Latest   job.Report
+	Progress *Progress // of the open round
+	Waiting  bool      // leases are wanted, but nobody is at work
+}
+
+// Describe returns a job as it is now.
+func (e *Engine) Describe(ctx context.Context, id string) (View, error) {
+	record, err := e.config.Store.Job(ctx, id)
+	if err != nil {
+		return View{}, err
+	}
+	return e.view(ctx, record)
+}
+
+// Jobs returns every job, oldest first.
+func (e *Engine) Jobs(ctx context.Context) ([]View, error) {
+	records, err := e.config.Store.Jobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]View, len(records))
+	for i, r := range records {
+		if views[i], err = e.view(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	return views, nil
+}
+
+func (e *Engine) view(ctx context.Context, record Job) (View, error) {
+	v := View{Job: record, Spec: e.specOf(record)}
+	balance, err := e.config.Store.Balance(ctx, ledger.JobAccount(record.ID))
+	if err != nil {
+		return View{}, err
+	}
+	v.Cost = -balance
+	if v.Latest, err = e.config.Store.Latest(ctx, record.ID); err != nil {
+		return View{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if j := e.job(record.ID); j != nil && j.round != nil {
+		v.Progress = j.progress()
+		v.Waiting = j.idle()
+	}
+	return v, nil
+}
+
+// specOf parses a job's file, once.
+func (e *Engine) specOf(record Job) *job.Spec {
+	if spec, known := e.specs.Load(record.ID); known {
+		return spec.(*job.Spec)
+	}
+	spec, err := e.config.Parse(record.File)
+	if err != nil {
+		spec = nil
+	}
+	e.specs.Store(record.ID, spec)
+	return spec
+}
+
+// progress says how far the open round is. The caller holds mu.
+func (j *jobRun) progress() *Progress {
+	n := len(j.round.shards)
+	return &Progress{Round: j.round.index, Accepted: n - len(j.round.open), Shards: n}
+}
+
+// idle reports whether nobody is at work on the open round. The caller holds mu.
+func (j *jobRun) idle() bool {
+	return !slices.ContainsFunc(j.round.open, func(s *shard) bool { return len(s.attempts) > 0 })
+}
+
+// Watch returns a job's reports so far and its events from then on. A report
+// may come twice, never not at all. The channel is closed when the caller is
+// too slow or the engine stops; cancel must be called.
+func (e *Engine) Watch(ctx context.Context, id string, from int) (Job, []job.Report, <-chan Event, func(), error) {
+	events, cancel := e.events.subscribe(id)
+	record, err := e.config.Store.Job(ctx, id)
+	if err != nil {
+		cancel()
+		return Job{}, nil, nil, nil, err
+	}
+	reports, err := e.config.Store.Reports(ctx, id, from)
+	if err != nil {
+		cancel()
+		return Job{}, nil, nil, nil, err
+	}
+	return record, reports, events, cancel, nil
+}
+
+// Artifacts returns a job's files; none before it is done.
+func (e *Engine) Artifacts(ctx context.Context, id string) ([]Artifact, error) {
+	if _, err := e.config.Store.Job(ctx, id); err != nil {
+		return nil, err
+	}
+	return e.config.Store.Artifacts(ctx, id)
+}
+
+// receiptRounds is how many rounds of receipts are read from the store at once.
+const receiptRounds = 64
+
+// Receipts calls yield for every settled shard of a job, in order.
+func (e *Engine) Receipts(ctx context.Context, id string, yield func(Receipt) error) error {
+	if _, err := e.config.Store.Job(ctx, id); err != nil {
+		return err
+	}
+	reports, err := e.config.Store.Reports(ctx, id, 0)
+	if err != nil {
+		return err
+	}
+	last := 0
+	if n := len(reports); n > 0 {
+		last = reports[n-1].Round + 1 // the round under way may have settled shards
+	}
+	for from := 0; from <= last; from += receiptRounds {
+		if err := e.receipts(ctx, id, from, from+receiptRounds, yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) receipts(ctx context.Context, id string, from, end int, yield func(Receipt) error) error {
+	accepted, err := e.config.Store.Acceptances(ctx, id, NewShardID(from, 0), NewShardID(end, 0))
+	if err != nil {
+		return err
+	}
+	results, err := e.config.Store.Results(ctx, id, NewShardID(from, 0), NewShardID(end, 0))
+	if err != nil {
+		return err
+	}
+	byShard := map[ShardID][]Result{}
+	for _, r := range results {
+		byShard[r.Shard] = append(byShard[r.Shard], r)
+	}
+	for _, a := range accepted {
+		if err := yield(Receipt{Acceptance: a, Results: byShard[a.Shard]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shoal-compute/shoal/hub/internal/engine"
+	"github.com/shoal-compute/shoal/hub/job"
+)
+
+// CreateJob implements engine.Store.
+func (s *Store) CreateJob(ctx context.Context, j engine.Job) error {
+	plan, err := json.Marshal(j.Plan)
+	if err != nil {
+		return fmt.Errorf("sqlite: create job: %w", err)
+	}
+	return s.write(ctx, func(w *writer) error {
+		return w.exec(`INSERT INTO jobs (id, name, kind, file, plan, state, reason, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			j.ID, j.Name, j.Kind, bytesOf(j.File), string(plan), string(j.State), j.Reason, j.Created.UnixMilli())
+	})
+}
+
+const jobColumns = `id, name, kind, file, plan, state, reason, created, finished`
+
+// Job implements engine.Store.
+func (s *Store) Job(ctx context.Context, id string) (engine.Job, error) {
+	j, err := scanJob(s.readers.QueryRowContext(ctx, `SELECT `+jobColumns+` FROM jobs WHERE id = ?`, id))
+	return j, wrap("job", err)
+}
+
+// Jobs implements engine.Store.
+func (s *Store) Jobs(ctx context.Context) ([]engine.Job, error) {
+	return query(ctx, s, scanJob, `SELECT `+jobColumns+` FROM jobs ORDER BY key`)
+}
+
+func scanJob(row scanner) (engine.Job, error) {
+	var (
+		j        engine.Job
+		plan     string
+		state    string
+		created  int64
+		finished sql.NullInt64
+	)
+	if err := row.Scan(&j.ID, &j.Name, &j.Kind, &j.File, &plan, &state, &j.Reason, &created, &finished); err != nil {
+		return j, err
+	}
+	j.State, j.Created = engine.State(state), time.UnixMilli(created)
+	if finished.Valid {
+		j.Finished = time.UnixMilli(finished.Int64)
+	}
+	return j, json.Unmarshal([]byte(plan), &j.Plan)
+}
+
+// SetState implements engine.Store.
+func (s *Store) SetState(ctx context.Context, id string, state engine.State, reason string, at time.Time) error {
+	return s.write(ctx, func(w *writer) error { return setState(w, id, state, reason, at) })
+}
+
+func setState(w *writer, id string, state engine.State, reason string, at time.Time) error {
+	var finished any
+	if state.Ended() {
+		finished = at.UnixMilli()
+	}
+	n, err := w.changed(`UPDATE jobs SET state = ?, reason = ?, finished = ? WHERE id = ?`, string(state), reason, finished, id)
+	if err == nil && n == 0 {
+		err = engine.ErrNotFound
+	}
+	return err
+}
+
+// Finish implements engine.Store.
+func (s *Store) Finish(ctx context.Context, id string, artifacts []engine.Artifact, at time.Time) error {
+	return s.write(ctx, func(w *writer) error {
+		for _, a := range artifacts {
+			err := w.exec(`INSERT OR REPLACE INTO artifacts (job, name, type, size, hash) VALUES (?, ?, ?, ?, ?)`,
+				id, a.Name, a.Type, a.Size, a.Hash[:])
+			if err != nil {
+				return err
+			}
+		}
+		return setState(w, id, engine.Done, "", at)
+	})
+}
+
+// Artifacts implements engine.Store.
+func (s *Store) Artifacts(ctx context.Context, id string) ([]engine.Artifact, error) {
+	scan := func(row scanner) (a engine.Artifact, err error) {
+		err = row.Scan(&a.Name, &a.Type, &a.Size, (*hashColumn)(&a.Hash))
+		return a, err
+	}
+	return query(ctx, s, scan, `SELECT name, type, size, hash FROM artifacts WHERE job = ? ORDER BY name`, id)
+}
+
+// FinishRound implements engine.Store.
+func (s *Store) FinishRound(ctx context.Context, id string, r job.Report, c *engine.Checkpoint) error {
+	report, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("sqlite: report: %w", err)
+	}
+	return s.write(ctx, func(w *writer) error {
+		err := w.exec(`INSERT OR REPLACE INTO rounds (job, round, report) VALUES (?, ?, ?)`, id, r.Round, string(report))
+		if err != nil || c == nil {
+			return err
+		}
+		return w.exec(`UPDATE jobs SET checkpoint = ?, checkpoint_round = ?, checkpoint_blobs = ? WHERE id = ?`,
+			bytesOf(c.Record), c.Round, join(c.Blobs), id)
+	})
+}
+
+// Checkpoint implements engine.Store.
+func (s *Store) Checkpoint(ctx context.Context, id string) (engine.Checkpoint, error) {
+	var (
+		c     engine.Checkpoint
+		round sql.NullInt64
+		blobs hashesColumn
+	)
+	err := s.readers.QueryRowContext(ctx, `SELECT checkpoint, checkpoint_round, checkpoint_blobs FROM jobs WHERE id = ?`, id).
+		Scan(&c.Record, &round, &blobs)
+	if err == nil && !round.Valid {
+		err = sql.ErrNoRows
+	}
+	c.Round, c.Blobs = int(round.Int64), blobs
+	return c, wrap("checkpoint", err)
+}
+
+// Reports implements engine.Store.
+func (s *Store) Reports(ctx context.Context, id string, from int) ([]job.Report, error) {
+	scan := func(row scanner) (r job.Report, err error) {
+		var text string
+		if err = row.Scan(&text); err == nil {
+			err = json.Unmarshal([]byte(text), &r)
+		}
+		return r, err
+	}
+	return query(ctx, s, scan, `SELECT report FROM rounds WHERE job = ? AND round >= ? ORDER BY round`, id, from)
+}
+
+// Latest implements engine.Store.
+func (s *Store) Latest(ctx context.Context, id string) (job.Report, error) {
+	var (
+		r                   job.Report
+		text                string
+		loss, val, accuracy sql.Null[float64]
+	)
+	last := func(field string) string {
+		value := "json_extract(report, '$." + field + "')"
+		return "(SELECT " + value + " FROM rounds WHERE job = ?1 AND " + value + " IS NOT NULL ORDER BY round DESC LIMIT 1)"
+	}
+	err := s.readers.QueryRowContext(ctx, "SELECT report, "+last("loss")+", "+last("val")+", "+last("accuracy")+
+		" FROM rounds WHERE job = ?1 ORDER BY round DESC LIMIT 1", id).Scan(&text, &loss, &val, &accuracy)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &r)
+	}
+	r.Loss, r.Val, r.Accuracy = pointer(loss), pointer(val), pointer(accuracy)
+	return r, wrap("latest report", err)
+}
+
+func pointer(n sql.Null[float64]) *float64 {
+	if !n.Valid {
+		return nil
+	}
+	return &n.V
+}
+
+// wrap names what was being read and maps "no rows" to ErrNotFound.
+func wrap(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return engine.ErrNotFound
+	}
+	return fmt.Errorf("sqlite: %s: %w", what, err)
+}

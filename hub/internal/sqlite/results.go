@@ -1,0 +1,177 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/shoal-compute/shoal/hub/internal/engine"
+	"github.com/shoal-compute/shoal/hub/internal/ledger"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
+	"github.com/shoal-compute/shoal/hub/internal/volunteer"
+)
+
+// Commit implements engine.Store.
+func (s *Store) Commit(ctx context.Context, c engine.Commit) (bool, error) {
+	inserted := false
+	err := s.write(ctx, func(w *writer) (err error) {
+		inserted, err = commit(w, c)
+		return err
+	})
+	return inserted && err == nil, err
+}
+
+func commit(w *writer, c engine.Commit) (bool, error) {
+	r := c.Result
+	id, err := volunteerID(w, r.Volunteer, r.At)
+	if err != nil {
+		return false, err
+	}
+	n, err := w.changed(`INSERT INTO results (job, shard, volunteer, arrival, lane, output, token, signature, millis, at, standing)
+		VALUES (?1, ?2, ?3, (SELECT count(*) FROM results WHERE job = ?1 AND shard = ?2), ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+		ON CONFLICT DO NOTHING`,
+		r.Job, int64(r.Shard), id, r.Lane, r.Output[:], bytesOf(r.Token), r.Signature[:], int64(r.Millis), r.At.UnixMilli(), int(r.Standing))
+	if err != nil || n == 0 {
+		return false, err
+	}
+	t := totals{results: 1}
+	t.count(r.Standing)
+	if r.Standing == trust.Confirmed {
+		if err := confirm(w, r.Volunteer); err != nil {
+			return false, err
+		}
+	}
+	for _, change := range c.Changes {
+		if err := setStanding(w, r, change); err != nil {
+			return false, err
+		}
+		t.count(change.Standing)
+	}
+	if c.Accepted != nil {
+		if err := accept(w, r.Job, *c.Accepted); err != nil {
+			return false, err
+		}
+		t.shards, t.ops = 1, c.Accepted.Ops
+	}
+	if c.Payment != nil {
+		if err := pay(w, *c.Payment); err != nil {
+			return false, err
+		}
+		for _, e := range c.Payment.Entries {
+			t.credit += max(int64(e.Amount), 0)
+		}
+	}
+	for _, m := range c.Marks {
+		if err := mark(w, m); err != nil {
+			return false, err
+		}
+	}
+	return true, t.add(w)
+}
+
+// setStanding changes an earlier result of r's shard.
+func setStanding(w *writer, r engine.Result, change engine.Change) error {
+	n, err := w.changed(`UPDATE results SET standing = ? WHERE job = ? AND shard = ?
+		AND volunteer = (SELECT id FROM volunteers WHERE key = ?)`,
+		int(change.Standing), r.Job, int64(r.Shard), change.Volunteer[:])
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return fmt.Errorf("sqlite: shard %v has no result of volunteer %s", r.Shard, change.Volunteer.Short())
+	}
+	if change.Standing == trust.Confirmed {
+		return confirm(w, change.Volunteer)
+	}
+	return nil
+}
+
+func confirm(w *writer, v volunteer.ID) error {
+	return w.exec(`UPDATE volunteers SET shards = shards + 1 WHERE key = ?`, v[:])
+}
+
+func accept(w *writer, id string, a engine.Acceptance) error {
+	return w.exec(`INSERT INTO verdicts (job, shard, program, inputs, ops, output, at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		id, int64(a.Shard), a.Program[:], join(a.Inputs), a.Ops, a.Output[:], a.At.UnixMilli())
+}
+
+// pay appends a transaction to the ledger.
+func pay(w *writer, t ledger.Transaction) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	tx, err := w.id(`INSERT INTO transactions (at, job, shard, output, reason) VALUES (?, ?, ?, ?, ?) RETURNING id`,
+		t.At.UnixMilli(), t.Reference.Job, int64(t.Reference.Shard), t.Reference.Output, t.Reference.Reason)
+	if err != nil {
+		return err
+	}
+	for line, e := range t.Entries {
+		// An integer sum that leaves 64 bits becomes a float, which a STRICT
+		// table refuses: an overflow is an error, never a wrong balance.
+		account, err := w.id(`INSERT INTO accounts (name, balance) VALUES (?, ?)
+			ON CONFLICT (name) DO UPDATE SET balance = balance + excluded.balance RETURNING id`, string(e.Account), int64(e.Amount))
+		if err != nil {
+			return err
+		}
+		if err := w.exec(`INSERT INTO entries (tx, line, account, amount) VALUES (?, ?, ?, ?)`, tx, line, account, int64(e.Amount)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mark(w *writer, m engine.Mark) error {
+	id, err := volunteerID(w, m.Volunteer, m.At)
+	if err != nil {
+		return err
+	}
+	return w.exec(`INSERT INTO marks (volunteer, lane, job, shard, reason, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		id, m.Lane, m.Job, int64(m.Shard), m.Reason, m.At.UnixMilli())
+}
+
+// volunteerID returns the row of v, making one for a volunteer never seen.
+func volunteerID(w *writer, v volunteer.ID, at time.Time) (int64, error) {
+	return w.id(`INSERT INTO volunteers (key, agent, first, seen) VALUES (?1, '', ?2, ?2)
+		ON CONFLICT (key) DO UPDATE SET seen = max(seen, excluded.seen) RETURNING id`, v[:], at.UnixMilli())
+}
+
+// totals is what one commit adds to the running totals.
+type totals struct{ shards, results, refuted, ops, credit int64 }
+
+func (t *totals) count(s trust.Standing) {
+	if s == trust.Refuted {
+		t.refuted++
+	}
+}
+
+func (t *totals) add(w *writer) error {
+	return w.exec(`UPDATE totals SET shards = shards + ?, results = results + ?, refuted = refuted + ?, ops = ops + ?, credit = credit + ?`,
+		t.shards, t.results, t.refuted, t.ops, t.credit)
+}
+
+// Results implements engine.Store.
+func (s *Store) Results(ctx context.Context, id string, from, end engine.ShardID) ([]engine.Result, error) {
+	scan := func(row scanner) (engine.Result, error) {
+		r := engine.Result{Job: id}
+		var millis, at int64
+		err := row.Scan(&r.Shard, (*keyColumn)(&r.Volunteer), &r.Lane, (*hashColumn)(&r.Output), &r.Token,
+			(*signatureColumn)(&r.Signature), &millis, &at, &r.Standing)
+		r.Millis, r.At = uint64(millis), time.UnixMilli(at)
+		return r, err
+	}
+	return query(ctx, s, scan, `SELECT r.shard, v.key, r.lane, r.output, r.token, r.signature, r.millis, r.at, r.standing
+		FROM results r JOIN volunteers v ON v.id = r.volunteer
+		WHERE r.job = ? AND r.shard >= ? AND r.shard < ? ORDER BY r.shard, r.arrival`, id, int64(from), int64(end))
+}
+
+// Acceptances implements engine.Store.
+func (s *Store) Acceptances(ctx context.Context, id string, from, end engine.ShardID) ([]engine.Acceptance, error) {
+	scan := func(row scanner) (a engine.Acceptance, err error) {
+		var at int64
+		err = row.Scan(&a.Shard, (*hashColumn)(&a.Program), (*hashesColumn)(&a.Inputs), &a.Ops, (*hashColumn)(&a.Output), &at)
+		a.At = time.UnixMilli(at)
+		return a, err
+	}
+	return query(ctx, s, scan, `SELECT shard, program, inputs, ops, output, at FROM verdicts
+		WHERE job = ? AND shard >= ? AND shard < ? ORDER BY shard`, id, int64(from), int64(end))
+}
