@@ -1,0 +1,16 @@
+// Package hub is the coordinator: jobs in, verified results out.
+//
+// New wires the parts under internal/ into a Hub, the one place where that
+// happens; Run serves until its context ends. Everything that must survive is
+// in the data directory, so a hub that was killed at any moment is started
+// again by the same two calls. The package refuses to know which job kinds,
+// devices and pages there are: they come in by Config.
+//
+// The data directory:
+//
+//	hub.db        SQLite: jobs, results, verdicts, the ledger
+//	blobs/        immutable bytes, named by their SHA-256
+//	lease.key     the secret that signs leases
+//	admin.sha256  SHA-256 of the admin key; the key itself is shown once
+//	lock          held while a hub runs
+package hub

@@ -1,0 +1,85 @@
+package hub
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/shoal-compute/shoal/hub/internal/lease"
+)
+
+// leaseKey reads the secret that signs leases, making it on the first start.
+func leaseKey(dir string, random io.Reader) ([]byte, error) {
+	path := filepath.Join(dir, "lease.key")
+	key, err := os.ReadFile(path)
+	switch {
+	case err == nil && len(key) >= lease.MinKey:
+		return key, nil
+	case err == nil:
+		return nil, fmt.Errorf("hub: %s: %d bytes, want at least %d; delete it to make a new one, which voids all leases", path, len(key), lease.MinKey)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("hub: lease key: %w", err)
+	}
+	key = make([]byte, lease.MinKey)
+	if _, err := io.ReadFull(random, key); err != nil {
+		return nil, fmt.Errorf("hub: lease key: %w", err)
+	}
+	return key, writeSecret(path, key)
+}
+
+// adminKeyHash reads the admin key's hash. On the first start it makes a key
+// and tells announce, the only time the key itself is known.
+func adminKeyHash(dir string, random io.Reader, announce func(key string)) (hash [sha256.Size]byte, err error) {
+	path := filepath.Join(dir, "admin.sha256")
+	text, err := os.ReadFile(path)
+	if err == nil {
+		text = bytes.TrimSpace(text)
+		if n, err := hex.Decode(hash[:], text[:min(len(text), 2*len(hash))]); err != nil || n != len(hash) || len(text) != 2*len(hash) {
+			return hash, fmt.Errorf("hub: %s: not a SHA-256; delete it to make a new admin key", path)
+		}
+		return hash, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return hash, fmt.Errorf("hub: admin key: %w", err)
+	}
+	var secret [24]byte
+	if _, err := io.ReadFull(random, secret[:]); err != nil {
+		return hash, fmt.Errorf("hub: admin key: %w", err)
+	}
+	key := "shoal_" + base64.RawURLEncoding.EncodeToString(secret[:])
+	hash = sha256.Sum256([]byte(key))
+	if err := writeSecret(path, []byte(hex.EncodeToString(hash[:])+"\n")); err != nil {
+		return hash, err
+	}
+	announce(key)
+	return hash, nil
+}
+
+// writeSecret makes a file that is there completely, durably and for its
+// owner alone, or not at all.
+func writeSecret(path string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-") // mode 0600
+	if err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	defer os.Remove(tmp.Name()) // fails, as it should, after the rename
+	_, err = tmp.Write(data)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
