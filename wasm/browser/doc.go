@@ -1,0 +1,79 @@
+// Package browser is what the volunteer loop needs of a browser: a WebSocket
+// to the hub, fetch for blobs, and a bridge to the page. It runs inside a
+// dedicated Web Worker, never on the page's own thread.
+//
+// It owns every use of syscall/js outside the devices. It refuses to know
+// what is computed, and it draws nothing: the page does.
+//
+// # The page's side
+//
+// The page starts a Worker whose script loads wasm_exec.js and runs the
+// program of wasm/cmd/worker:
+//
+//	importScripts("/wasm_exec.js");
+//	const go = new Go();
+//	WebAssembly.instantiateStreaming(fetch("/worker.wasm"), go.importObject)
+//		.then(({instance}) => go.run(instance));
+//
+// From then on both sides talk by postMessage, in plain objects. The page
+// waits for {type: "ready"} before it says anything; what it says earlier is
+// lost.
+//
+// # Page to worker
+//
+//	{cmd: "start", ...}  begin to volunteer, or go on after a pause. Fields, read
+//	                     only when it begins:
+//	    consent  required: {runs, expires, issued?, origin?, limits?}
+//	             runs     the words the person agreed to
+//	             expires  milliseconds since 1970; issued too, default now
+//	             origin   default: the worker's own
+//	             limits   what the person set: any object, which goes to the hub as
+//	                      it is. cpu_usage_limit in it, 1 to 100, is the share
+//	                      of the time that each lane computes, in percent
+//	    hub      hub's address, default: the worker's origin
+//	    key      the identity, 64 hexadecimal digits that the page keeps
+//	             (localStorage is out of a worker's reach). Absent: a new one
+//	             is made and sent to the page as {type: "key"}
+//	    lanes    devices to use, in order of preference, default ["wasm"];
+//	             one that the browser lacks is left out
+//	    inHand   shards held per device, default 2
+//	    memory   bytes that one program may need, default 256 MiB
+//	{cmd: "pause"}       hand back what is not computed; keep the connection
+//	{cmd: "finish"}      deliver the shards that have begun, then stop
+//	{cmd: "stop"}        say goodbye at once. The page may terminate the worker
+//	                     after {type: "state", state: "stopped"}, and may also
+//	                     just terminate it: the hub notices
+//	{cmd: "stats"}       ask for {type: "stats"}
+//
+// # Worker to page
+//
+//	{type: "ready", version, lanes}  the program runs; lanes it can offer here
+//	{type: "key", key}               a new identity: keep it
+//	{type: "state", state, connected, hub}
+//	    state: "running" | "paused" | "finishing" | "stopped". Sent at every
+//	    change. After "stopped", start begins anew.
+//	{type: "event", kind, job, shard, device, lane, millis, ops, status, credit, code, reason}
+//	    something happened; kinds and their fields are those of worker.Event:
+//	    "connecting" "connected" "disconnected" "leased" "computing" "computed"
+//	    "sealed" "delivered" "judged" "returned" "revoked" "refused".
+//	    status (of "judged"): "pending" "accepted" "rejected" "surplus".
+//	    Absent fields were empty.
+//	{type: "status", status}
+//	    what the hub says about its work, as it sent it: an object with job,
+//	    name, step, steps, loss, val, volunteers, credit, ...
+//	{type: "stats", stats}
+//	    {volunteer, state, connected, hub, credit, computed, accepted, rejected,
+//	    waiting, devices: [{lane, detail, threads, computed, busyMillis, ops, job,
+//	    shard}]}: totals since start. Sent after each computed or judged shard and
+//	    when asked for.
+//	{type: "error", code, message}
+//	    code: "command"  a message from the page made no sense; nothing changed
+//	          "device"   no lane could be opened; state is "stopped"
+//	          "consent"  the person must be asked again; state is "stopped"
+//	          "refused"  the hub does not serve this volunteer; "stopped"
+//	          "failed"   anything else; "stopped"
+//	    A hub that cannot be reached is no error: the worker keeps trying, and
+//	    says so by "connecting" events.
+//
+// Credit is counted in the smallest unit. Numbers are exact to 2^53.
+package browser

@@ -1,0 +1,40 @@
+// Package worker is the volunteer: it connects to a hub, shows its consent,
+// asks for leases, computes their shards on its devices and delivers the
+// results, until told to stop.
+//
+// It owns the volunteer's side of a conversation: which leases are in hand,
+// what is sealed and waits to be opened, what is delivered and waits for a
+// verdict. These outlive a connection, so that a result computed while the
+// hub was away is delivered when it is back. It trusts the hub no more than
+// it must: whatever arrives is checked, and a shard that cannot be run is
+// handed back with the reason.
+//
+// It refuses to know any concrete device or transport, where keys and
+// consents are kept, and what a person sees: it reports Events. The same code
+// runs in a browser's Web Worker (js), headless under a WebAssembly runtime
+// (wasip1) and natively; in the first two there is one thread, and computing
+// blocks everything else until the shard is done or the device yields.
+//
+// # Life of an attempt
+//
+//	fetching -> computing -> sealed -> delivered -> (gone)     Lease.Sealed
+//	fetching -> computing ----------> delivered -> (gone)      otherwise
+//
+// fetching and computing end early, handing the lease back, on a pause or
+// where the shard cannot be run; any state ends on a revocation. delivered
+// ends with the verdict or the hub's refusal. After a reconnect everything
+// sealed or delivered is said again: the hub ignores what it already has.
+//
+// # Goroutines
+//
+//	Run        one, the caller's: owns all state, decides everything, never
+//	           waits for anything but the next event
+//	dial       one while there is no connection: dials, with growing pauses
+//	receive    one per connection: Conn.Receive -> Run
+//	send       one per connection: Run -> Conn.Send
+//	fetch      one per device: decodes and checks a lease's shard and fetches
+//	           its blobs while the device computes the one before
+//	compute    one per device: owns the device's caches and runs it
+//
+// Run starts all of them and waits for all of them.
+package worker
