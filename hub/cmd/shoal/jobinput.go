@@ -1,0 +1,65 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shoal-compute/shoal/hub/job"
+	"github.com/shoal-compute/shoal/hub/job/all"
+	"github.com/shoal-compute/shoal/hub/job/data"
+	"github.com/shoal-compute/shoal/hub/job/jobfile"
+)
+
+// jobInput is a job file given on the command line.
+type jobInput struct {
+	spec *job.Spec
+	dir  data.Dir // what data files are relative to
+	kind job.Kind
+}
+
+// readJob reads a job file, or standard input for "-", and applies --set.
+func readJob(s streams, name string, set []string) (*jobInput, error) {
+	text, err := readInput(s, name)
+	if err != nil {
+		return nil, err
+	}
+	return parseJob(text, name, set)
+}
+
+func parseJob(text []byte, name string, set []string) (*jobInput, error) {
+	spec, err := jobfile.Parse(text, set...)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := all.ByName(spec.Kind)
+	if err != nil {
+		return nil, err
+	}
+	in := &jobInput{spec: spec, kind: kind, dir: "."}
+	if name != "-" {
+		in.dir = data.Dir(filepath.Dir(name))
+	}
+	return in, nil
+}
+
+// readInput reads a whole file, or standard input for "-".
+func readInput(s streams, name string) ([]byte, error) {
+	var text []byte
+	var err error
+	if name == "-" {
+		text, err = io.ReadAll(s.in)
+	} else {
+		text, err = os.ReadFile(name)
+	}
+	if err != nil {
+		return nil, &inputError{err}
+	}
+	return text, nil
+}
+
+func setFlag(c *cobra.Command, set *[]string) {
+	c.Flags().StringArrayVar(set, "set", nil, "change a field of the job file, as in train.steps=500; may be repeated")
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shoal-compute/shoal/hub/client"
+)
+
+// defaultHub is where a hub started without flags listens.
+const defaultHub = "http://localhost:8080"
+
+// remote says which hub to talk to, and as whom.
+type remote struct {
+	hub, key string
+}
+
+// flags adds --hub and --key. A flag beats its environment variable.
+func (r *remote) flags(c *cobra.Command) {
+	c.Flags().StringVar(&r.hub, "hub", "", "address of the hub; SHOAL_HUB, else "+defaultHub)
+	c.Flags().StringVar(&r.key, "key", "", "the hub's admin key, needed to submit and cancel; SHOAL_KEY")
+}
+
+func (r *remote) client() (*client.Client, error) {
+	hub, key := r.hub, r.key
+	if hub == "" {
+		hub = os.Getenv("SHOAL_HUB")
+	}
+	if hub == "" {
+		hub = defaultHub
+	}
+	if key == "" {
+		key = os.Getenv("SHOAL_KEY")
+	}
+	c, err := client.New(hub, key, nil)
+	if err != nil {
+		return nil, &inputError{err}
+	}
+	return c, nil
+}
+
+// refused reports whether the hub refuses what it was asked: asking again
+// would not help.
+func refused(err error) bool {
+	var p *client.Problem
+	if !errors.As(err, &p) {
+		return false
+	}
+	switch p.Status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+		http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
+}

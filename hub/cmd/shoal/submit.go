@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shoal-compute/shoal/hub/client"
+	"github.com/shoal-compute/shoal/hub/job"
+	"github.com/shoal-compute/shoal/hub/job/jobfile"
+	"github.com/shoal-compute/shoal/hub/job/local"
+	"github.com/shoal-compute/shoal/webgpu/reference"
+)
+
+func newSubmit(s streams) *cobra.Command {
+	var (
+		to     remote
+		set    []string
+		wait   bool
+		dryRun bool
+		asJSON bool
+	)
+	c := &cobra.Command{
+		Use:   "submit FILE|-",
+		Short: "Give a job to a hub",
+		Long: "Check a job file, upload the data it names, and give it to a hub. Data files are\n" +
+			"found relative to the job file; the hub gets them by their SHA-256.",
+		Args: exactly(1, "a job file, or - for standard input"),
+		RunE: func(c *cobra.Command, args []string) error {
+			in, err := readJob(s, args[0], set)
+			if err != nil {
+				return err
+			}
+			cl, err := to.client()
+			if err != nil {
+				return err
+			}
+			plan, err := in.check(c.Context(), cl)
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				return showPlan(s, plan, asJSON)
+			}
+			id, err := submit(c.Context(), cl, in)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(s.err, "job %s submitted\n", id)
+			if wait {
+				return watchJob(c.Context(), s, cl, id, asJSON)
+			}
+			if asJSON {
+				return writeJSON(s.out, map[string]string{"id": id})
+			}
+			_, err = fmt.Fprintln(s.out, id)
+			return err
+		},
+	}
+	to.flags(c)
+	setFlag(c, &set)
+	c.Flags().BoolVar(&wait, "wait", false, "watch the job until it has ended; exit code 1 if it failed")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "only check the file and say what the job would take")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object on the last line")
+	return c
+}
+
+// check validates the job here, so that a mistake costs no upload.
+func (in *jobInput) check(ctx context.Context, cl *client.Client) (job.Plan, error) {
+	return in.kind.Check(ctx, in.spec, job.Env{
+		Blobs:  &remoteBlobs{Blobs: local.NewBlobs(), client: cl},
+		Device: reference.New(),
+		Data:   in.dir.Read,
+	})
+}
+
+// remoteBlobs reads blobs that are not here from the hub.
+type remoteBlobs struct {
+	*local.Blobs
+	client *client.Client
+}
+
+func (b *remoteBlobs) Get(ctx context.Context, h job.Hash) ([]byte, error) {
+	data, err := b.Blobs.Get(ctx, h)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	data, err = b.client.Blob(ctx, h)
+	var p *client.Problem
+	if errors.As(err, &p) && p.Status == 404 {
+		return nil, fmt.Errorf("blob %v: %w", h, fs.ErrNotExist)
+	}
+	return data, err
+}
+
+// submit uploads the job's data, and the job with its data named by hash.
+func submit(ctx context.Context, cl *client.Client, in *jobInput) (string, error) {
+	spec := *in.spec
+	var err error
+	if spec.Data, err = in.upload(ctx, cl, spec.Data); err != nil {
+		return "", err
+	}
+	file, err := jobfile.Encode(&spec)
+	if err != nil {
+		return "", err
+	}
+	return cl.Submit(ctx, file)
+}
+
+// upload puts every file that d names on the hub and returns d with blobs
+// instead. Compressed files are uploaded as what they hold: a job is defined
+// by its data, not by how it was packed.
+func (in *jobInput) upload(ctx context.Context, cl *client.Client, d job.Data) (job.Data, error) {
+	put := func(name string) (string, error) {
+		if strings.HasPrefix(name, "sha256:") {
+			return name, nil
+		}
+		data, err := in.dir.Read(ctx, name)
+		if err != nil {
+			return "", &inputError{err}
+		}
+		h, err := cl.PutBlob(ctx, data)
+		return "sha256:" + h.String(), err
+	}
+	var err error
+	if d.File != "" {
+		if d.Blob, err = put(d.File); err != nil {
+			return d, err
+		}
+		d.File = ""
+	}
+	if d.Tokens != "" {
+		if d.Tokens, err = put(d.Tokens); err != nil {
+			return d, err
+		}
+	}
+	names := d.IDX
+	d.IDX = nil
+	for _, name := range names {
+		blob, err := put(name)
+		if err != nil {
+			return d, err
+		}
+		d.IDX = append(d.IDX, blob)
+	}
+	return d, nil
+}
+
+func showPlan(s streams, p job.Plan, asJSON bool) error {
+	if asJSON {
+		return writeJSON(s.out, client.Plan{
+			Rounds: p.Rounds, Shards: p.Shards, Ops: p.Ops, PeakBytes: p.PeakBytes,
+			InputBytes: p.InputBytes, Parameters: p.Parameters, Steps: p.Steps,
+		})
+	}
+	_, err := fmt.Fprintf(s.out, "steps %d\nrounds %d\nshards %d\nparameters %d\ninteger operations %d\npeak memory of a shard %d bytes\nfirst download of a volunteer %d bytes\n",
+		p.Steps, p.Rounds, p.Shards, p.Parameters, p.Ops, p.PeakBytes, p.InputBytes)
+	return err
+}
