@@ -104,7 +104,6 @@ type connection struct {
 	conn    protocol.Conn
 	early   []protocol.Message // came while something else was awaited
 	sealed  map[string][][]byte
-	started bool
 }
 
 func (c *connection) serve(ctx context.Context) error {
