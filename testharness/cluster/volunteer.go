@@ -100,10 +100,10 @@ func (v *Volunteer) Serve(ctx context.Context, conn protocol.Conn) error {
 
 // connection is one stay at the hub.
 type connection struct {
-	v       *Volunteer
-	conn    protocol.Conn
-	early   []protocol.Message // came while something else was awaited
-	sealed  map[string][][]byte
+	v      *Volunteer
+	conn   protocol.Conn
+	early  []protocol.Message // came while something else was awaited
+	sealed map[string][][]byte
 }
 
 func (c *connection) serve(ctx context.Context) error {
