@@ -16,7 +16,7 @@ import (
 
 func newBench(s streams) *cobra.Command {
 	c := group(&cobra.Command{Use: "bench", Short: "Measure this machine's lanes"})
-	c.AddCommand(newBenchKernels(s), newBenchStep(s))
+	c.AddCommand(newBenchKernels(s), newBenchStep(s), newBenchMemory(s), newBenchVolunteer(s))
 	return c
 }
 

@@ -206,7 +206,7 @@ func (d *demo) train(ctx context.Context, s streams, url, key string, volunteers
 	if err := awaitVolunteers(ctx, s.err, cl, len(volunteers)); err != nil {
 		return nil, err
 	}
-	file, err := d.jobFile(ctx, cl)
+	file, err := kjvNano(ctx, cl, fmt.Sprintf("train.steps=%d", d.steps), "trust.replicas=2")
 	if err != nil {
 		return nil, err
 	}
@@ -284,15 +284,15 @@ func awaitVolunteers(ctx context.Context, out io.Writer, cl *client.Client, n in
 	}
 }
 
-// jobFile is examples/kjv-nano.yaml with the demo's number of steps, its data
-// uploaded, and every shard computed twice. Neither changes what the steps
-// compute: `shoal reproduce` gives the same weights.
-func (d *demo) jobFile(ctx context.Context, cl *client.Client) ([]byte, error) {
+// kjvNano is examples/kjv-nano.yaml with the fields in set, its data uploaded.
+// The number of replicas does not change what the steps compute: `shoal
+// reproduce` gives the same weights.
+func kjvNano(ctx context.Context, cl *client.Client, set ...string) ([]byte, error) {
 	text, err := examples.JobFile(examples.KJVNano)
 	if err != nil {
 		return nil, err
 	}
-	spec, err := jobfile.Parse(text, fmt.Sprintf("train.steps=%d", d.steps), "trust.replicas=2")
+	spec, err := jobfile.Parse(text, set...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/shoal-compute/shoal/site"
 )
 
 func TestMain(m *testing.M) {
@@ -15,7 +20,19 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
+		Condition:           condition,
 	})
+}
+
+// condition knows [built]: the WebAssembly worker is part of this binary.
+func condition(name string) (bool, error) {
+	if name != "built" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	if !site.Built() && os.Getenv("SHOAL_REQUIRE") != "" {
+		return false, errors.New("the WebAssembly worker is not built: run make wasm")
+	}
+	return site.Built(), nil
 }
 
 // exits runs `shoal ARG...` and requires the exit code: exits CODE ARG...

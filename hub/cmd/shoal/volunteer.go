@@ -115,15 +115,23 @@ func browserVolunteer(hubURL string) (demoVolunteer, error) {
 			return err
 		}
 		defer stop()
-		err = chromedp.Do(tab,
-			chromedp.WaitVisible("#agree"),
-			chromedp.Click("#consent [value='100'] + span"),
-			chromedp.Click("#agree"),
-		)
-		if err != nil {
-			return fmt.Errorf("agree button: %w", err)
+		if err := agree(tab); err != nil {
+			return err
 		}
 		<-ctx.Done()
 		return ctx.Err()
 	}}, nil
+}
+
+// agree lets the page in tab compute as much as it can.
+func agree(tab context.Context) error {
+	err := chromedp.Do(tab,
+		chromedp.WaitVisible("#agree"),
+		chromedp.Click("#consent [value='100'] + span"),
+		chromedp.Click("#agree"),
+	)
+	if err != nil {
+		return fmt.Errorf("agree button: %w", err)
+	}
+	return nil
 }
