@@ -33,6 +33,10 @@ help: ## List the targets
 deps: ## Install what building and testing need (as root), or say what to install
 	@.ci/deps
 
+.PHONY: run-deps
+run-deps:
+	@.ci/deps run
+
 .PHONY: build
 build: wasm ## Build bin/shoal and bin/shoal-node, with the page inside
 	CGO_ENABLED=0 $(BUILD) -o $(BIN)/shoal ./hub/cmd/shoal
@@ -55,11 +59,11 @@ wasm: ## Build the WebAssembly volunteers (page and headless) into site/dist
 site: wasm ## The page needs no build step of its own: this is wasm
 
 .PHONY: run
-run: build ## Start a hub on http://localhost:8080 with a volunteer and a sample job, and keep serving
+run: run-deps build ## Start a hub on http://localhost:8080 with a volunteer and a sample job, and keep serving
 	$(BIN)/shoal demo --keep --listen localhost:8080 --browser off --steps 600
 
 .PHONY: demo
-demo: build ## Train a small model with a native, a headless and a browser volunteer; ends by itself
+demo: run-deps build ## Train a small model with a native, a headless and a browser volunteer; ends by itself
 	$(BIN)/shoal demo
 
 ## Test
