@@ -137,7 +137,7 @@ func (b *bridge) start(ctx context.Context, c js.Value) error {
 		Yield:        b.yielder.Yield,
 		InHand:       inHand,
 		MaxMemory:    memory,
-		CacheBytes:   memory / 8,
+		CacheBytes:   memory / 16,
 		WaitingBytes: memory / 4,
 	})
 	if err != nil {

@@ -59,6 +59,8 @@ type socket struct {
 	ended   chan struct{} // closed once err is set
 	closing sync.Once
 
+	out js.Value // Uint8Array of SendFrame, which does not wait between filling and sending it
+
 	mu       sync.Mutex // guards what follows
 	queue    []queued
 	received int // bytes in queue
@@ -139,7 +141,7 @@ func (s *socket) SendFrame(ctx context.Context, frame []byte) error {
 		default:
 		}
 		if s.ws.Get("bufferedAmount").Int() < maxBuffered {
-			return try(func() { s.ws.Call("send", toJS(frame)) })
+			return try(func() { s.ws.Call("send", s.outgoing(frame)) })
 		}
 		t := time.NewTimer(bufferedPoll)
 		select {
@@ -149,6 +151,17 @@ func (s *socket) SendFrame(ctx context.Context, frame []byte) error {
 		}
 		t.Stop()
 	}
+}
+
+// outgoing copies a frame into the array that all frames leave from: send
+// copies it at once, and an array of megabytes for each result would wait long
+// for the browser's collector.
+func (s *socket) outgoing(frame []byte) js.Value {
+	if s.out.IsUndefined() || s.out.Length() < len(frame) {
+		s.out = js.Global().Get("Uint8Array").New(len(frame))
+	}
+	js.CopyBytesToJS(s.out, frame)
+	return s.out.Call("subarray", 0, len(frame))
 }
 
 // ReceiveFrame implements protocol.Frames.

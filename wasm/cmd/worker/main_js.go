@@ -3,13 +3,21 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/shoal-compute/shoal/wasm/browser"
 	"github.com/shoal-compute/shoal/wasm/simd"
 	"github.com/shoal-compute/shoal/webgpu/device"
 )
 
+// heapLimit is what the collector keeps this program's own heap within, where
+// it can: a page's memory never shrinks, so garbage left waiting costs the
+// visitor for as long as the tab is open.
+const heapLimit = 48 << 20
+
 func main() {
+	debug.SetGCPercent(50)
+	debug.SetMemoryLimit(heapLimit)
 	browser.Serve(context.Background(), browser.Options{
 		Agent: agent,
 		Lanes: []string{"wasm"},
