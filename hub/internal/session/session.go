@@ -395,7 +395,7 @@ func (s *session) deliver(ctx context.Context) error {
 		select {
 		case n, ok := <-notices:
 			if !ok {
-				return errors.New("session: volunteer does not keep up")
+				return errors.New("session: the volunteer has left, or does not keep up")
 			}
 			m = message(n)
 		case data := <-s.status:
