@@ -259,7 +259,8 @@ func TestResultIsRefused(t *testing.T) {
 	if v := p.verdict(protocol.StatusAccepted); v.Credit != 3 {
 		t.Errorf("paid %d, want 3 for %d operations", v.Credit, ChainOps)
 	}
-	p.send(good) // again: settled long ago, never paid twice
+	next := p.lease() // a lease of the next round: the last one is folded
+	p.send(good)      // again: settled, never paid twice
 	p.verdict(protocol.StatusSurplus)
 
 	for name, frame := range map[string][]byte{
@@ -277,7 +278,8 @@ func TestResultIsRefused(t *testing.T) {
 	var missing [32]byte
 	p.send(protocol.GetBlob{Hash: missing})
 	p.refused(protocol.CodeNotFound, missing[:])
-	p.lease() // after all that the connection still works
+	p.send(p.result(next, p.outputs(next))) // after all that the connection still works
+	p.verdict(protocol.StatusAccepted)
 
 	for {
 		if err := p.frames.SendFrame(p.ctx, []byte{200}); err != nil {
