@@ -65,7 +65,7 @@ func TestTabsTrainAModel(t *testing.T) {
 	if j := x.Wait(id); j.State != "done" {
 		t.Fatalf("the job is %s: %s", j.State, j.Error)
 	}
-	first.until(`shoal.jobs[0].state === "done" && shoal.reports > 0 && shoal.credit > 0 && shoal.errors.length === 0`)
+	first.until(`shoal.jobs[0]?.state === "done" && shoal.reports > 0 && shoal.credit > 0 && shoal.errors.length === 0`)
 	first.until(`document.querySelectorAll("#chart polyline.train").length === 1`)
 	if folder := os.Getenv("SHOAL_SCREENSHOTS"); folder != "" {
 		png, err := chromedp.Run(first.ctx, chromedp.FullScreenshot(100))
