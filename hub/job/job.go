@@ -57,7 +57,9 @@ type Input struct {
 
 // Blobs holds immutable bytes by their SHA-256.
 type Blobs interface {
-	// Put stores data durably and returns its name; storing twice is free.
+	// Put stores data and returns its name; storing twice is free. What a
+	// Checkpoint names is durable once that checkpoint is stored; the rest a
+	// crash may lose, and a run resumed from the checkpoint makes it again.
 	Put(ctx context.Context, data []byte) (Hash, error)
 	// Get returns the bytes, or an error wrapping fs.ErrNotExist. The caller
 	// must not change them.
