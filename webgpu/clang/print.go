@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/shoal-compute/shoal/webgpu/kernel"
+	"github.com/shoal-compute/shoal/webgpu/lower"
 )
 
 //go:embed text/prelude.c
@@ -35,8 +36,8 @@ func Print(kernels ...*kernel.Kernel) []byte {
 type printer struct {
 	*schedule
 	kernel *kernel.Kernel
-	arrays map[*node]bool
-	names  map[*node]string // of uniforms
+	arrays map[*lower.Node]bool
+	names  map[*lower.Node]string // of uniforms
 }
 
 // lines collects statements at one indentation.
@@ -53,12 +54,12 @@ func (l *lines) add(format string, args ...any) {
 
 func (p *printer) function() string {
 	p.arrays = p.schedule.arrays()
-	p.names = map[*node]string{}
+	p.names = map[*lower.Node]string{}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nNOINLINE void body_%s(%s) {\n", Symbol(p.kernel), strings.Join(p.formals(), ", "))
 	top := &lines{indent: "\t"}
 	for _, n := range p.reachable() {
-		if n.level() == uniform {
+		if n.Level() == lower.Uniform {
 			p.uniform(n, top)
 		}
 	}
@@ -84,10 +85,10 @@ func (p *printer) formals() []string {
 		f = append(f, fmt.Sprintf("%s%s *restrict b%d", c, ctype(buf.DType), i))
 	}
 	for _, n := range p.tables {
-		f = append(f, fmt.Sprintf("i32 *restrict t%d", n.id))
+		f = append(f, fmt.Sprintf("i32 *restrict t%d", n.ID))
 	}
 	for _, n := range p.kept {
-		f = append(f, fmt.Sprintf("i32 *restrict k%d", n.id))
+		f = append(f, fmt.Sprintf("i32 *restrict k%d", n.ID))
 	}
 	if p.kernel.Contract != nil {
 		f = append(f, "i32 *restrict acc", "struct contraction *restrict m")
@@ -107,14 +108,14 @@ func (p *printer) entry() string {
 		out.add("char *scratch = a->scratch;")
 	}
 	for _, n := range p.tables {
-		out.add("i32 *t%d = (i32 *)scratch;", n.id)
+		out.add("i32 *t%d = (i32 *)scratch;", n.ID)
 		out.add("scratch += TABLE_BYTES(a->cols);")
-		args = append(args, fmt.Sprintf("t%d", n.id))
+		args = append(args, fmt.Sprintf("t%d", n.ID))
 	}
 	for _, n := range p.kept {
-		out.add("i32 *k%d = (i32 *)scratch;", n.id)
+		out.add("i32 *k%d = (i32 *)scratch;", n.ID)
 		out.add("scratch += KEPT_BYTES(a->cols);")
-		args = append(args, fmt.Sprintf("k%d", n.id))
+		args = append(args, fmt.Sprintf("k%d", n.ID))
 	}
 	if c := p.kernel.Contract; c != nil {
 		out.add("struct contraction m = contraction_of(a, %d, %d, scratch);", c.A, c.B)
@@ -129,17 +130,17 @@ func (p *printer) entry() string {
 }
 
 // uniform emits a value that is the same everywhere.
-func (p *printer) uniform(n *node, top *lines) string {
+func (p *printer) uniform(n *lower.Node, top *lines) string {
 	if s := p.names[n]; s != "" {
 		return s
 	}
-	if n.op == kernel.OpConst {
-		p.names[n] = literal(n.k)
+	if n.Op == kernel.OpConst {
+		p.names[n] = literal(n.K)
 		return p.names[n]
 	}
-	e := p.expr(n, func(a *node) string { return p.uniform(a, top) })
-	p.names[n] = fmt.Sprintf("u%d", n.id)
-	top.add("const i32 u%d = %s;", n.id, e)
+	e := p.expr(n, func(a *lower.Node) string { return p.uniform(a, top) })
+	p.names[n] = fmt.Sprintf("u%d", n.ID)
+	top.add("const i32 u%d = %s;", n.ID, e)
 	return p.names[n]
 }
 
@@ -151,18 +152,18 @@ func literal(v int32) string {
 }
 
 // expr is the C expression of n, given its arguments.
-func (p *printer) expr(n *node, arg func(*node) string) string {
-	a := make([]string, len(n.args))
-	for i, x := range n.args {
+func (p *printer) expr(n *lower.Node, arg func(*lower.Node) string) string {
+	a := make([]string, len(n.Args))
+	for i, x := range n.Args {
 		a[i] = arg(x)
 	}
 	infix := func(op string) string { return fmt.Sprintf("%s %s %s", a[0], op, a[1]) }
 	call := func(f string) string { return fmt.Sprintf("%s(%s)", f, strings.Join(a, ", ")) }
-	switch n.op {
+	switch n.Op {
 	case kernel.OpConst:
-		return literal(n.k)
+		return literal(n.K)
 	case kernel.OpParam:
-		return fmt.Sprintf("params[%d]", n.k)
+		return fmt.Sprintf("params[%d]", n.K)
 	case kernel.OpRows:
 		return "rows"
 	case kernel.OpCols:
@@ -172,11 +173,11 @@ func (p *printer) expr(n *node, arg func(*node) string) string {
 	case kernel.OpCol:
 		return "(i32)c"
 	case kernel.OpLoad:
-		return fmt.Sprintf("b%d[%s]", n.k, a[0])
+		return fmt.Sprintf("b%d[%s]", n.K, a[0])
 	case kernel.OpAdd:
 		return infix("+")
 	case kernel.OpSub:
-		if n.args[1].op == kernel.OpConst && n.args[1].k < 0 {
+		if n.Args[1].Op == kernel.OpConst && n.Args[1].K < 0 {
 			return fmt.Sprintf("%s - (%s)", a[0], a[1])
 		}
 		return infix("-")
@@ -207,7 +208,7 @@ func (p *printer) expr(n *node, arg func(*node) string) string {
 	case kernel.OpBitLen:
 		return call("op_bitlen")
 	case kernel.OpDiv:
-		if n.args[0].bound.Hi+n.args[1].bound.Hi < 1<<24 {
+		if n.Args[0].Bound.Hi+n.Args[1].Bound.Hi < 1<<24 {
 			return call("op_div24")
 		}
 		return call("op_div")
@@ -216,7 +217,7 @@ func (p *printer) expr(n *node, arg func(*node) string) string {
 	case kernel.OpRand:
 		return call("op_rand")
 	}
-	panic(fmt.Sprintf("clang: %s: no C for %s", p.kernel.Name, n.op))
+	panic(fmt.Sprintf("clang: %s: no C for %s", p.kernel.Name, n.Op))
 }
 
 // scope prints one loop body: values known before the loop go to outer, the
@@ -226,42 +227,42 @@ type scope struct {
 	stage int
 	inner *lines
 	outer *lines // nil in row loops and tables: everything is inner
-	names map[*node]string
+	names map[*lower.Node]string
 
 	pointers map[string]bool
 }
 
 func (p *printer) scope(stage int, inner, outer *lines) *scope {
-	return &scope{printer: p, stage: stage, inner: inner, outer: outer, names: map[*node]string{}, pointers: map[string]bool{}}
+	return &scope{printer: p, stage: stage, inner: inner, outer: outer, names: map[*lower.Node]string{}, pointers: map[string]bool{}}
 }
 
-func (s *scope) value(n *node) string {
-	if n.level() == uniform {
+func (s *scope) value(n *lower.Node) string {
+	if n.Level() == lower.Uniform {
 		return s.printer.names[n]
 	}
 	if v := s.names[n]; v != "" {
 		return v
 	}
-	v, out := fmt.Sprintf("v%d", n.id), s.inner
+	v, out := fmt.Sprintf("v%d", n.ID), s.inner
 	var e string
 	switch {
-	case n.level() == perRow:
+	case n.Level() == lower.PerRow:
 		if s.outer != nil {
 			out = s.outer
 		}
 		if s.known(n) {
-			e = fmt.Sprintf("a%d[i]", n.id)
+			e = fmt.Sprintf("a%d[i]", n.ID)
 		} else {
 			e = s.expr(n, s.value)
 		}
-	case n.level() == perCol && s.isTable(n):
-		e = fmt.Sprintf("t%d[c]", n.id)
-	case n.op == kernel.OpAcc:
+	case n.Level() == lower.PerCol && s.isTable(n):
+		e = fmt.Sprintf("t%d[c]", n.ID)
+	case n.Op == kernel.OpAcc:
 		e = "acc_row[c]"
-	case n.level() == perElem && s.keptBefore(n, s.stage):
-		e = fmt.Sprintf("k%d_row[c]", n.id)
-	case n.unit:
-		e = s.pointer(int(n.k), n.args[0]) + "[c]"
+	case n.Level() == lower.PerElem && s.keptBefore(n, s.stage):
+		e = fmt.Sprintf("k%d_row[c]", n.ID)
+	case n.Unit:
+		e = s.pointer(int(n.K), n.Args[0]) + "[c]"
 	default:
 		e = s.expr(n, s.value)
 	}
@@ -271,11 +272,11 @@ func (s *scope) value(n *node) string {
 }
 
 // known tells whether a per-row value was computed by an earlier loop.
-func (s *scope) known(n *node) bool {
-	return !n.trivial() && (s.outer != nil || n.op.IsReduce() || n.stage < s.stage)
+func (s *scope) known(n *lower.Node) bool {
+	return !trivial(n) && (s.outer != nil || n.Op.IsReduce() || n.Stage < s.stage)
 }
 
-func (s *scope) isTable(n *node) bool {
+func (s *scope) isTable(n *lower.Node) bool {
 	for _, t := range s.tables {
 		if t == n {
 			return s.stage >= 0
@@ -285,12 +286,12 @@ func (s *scope) isTable(n *node) bool {
 }
 
 // pointer declares the address of column 0 of a unit access.
-func (s *scope) pointer(buf int, base *node) string {
-	if base.isConst(0) {
+func (s *scope) pointer(buf int, base *lower.Node) string {
+	if base.IsConst(0) {
 		return fmt.Sprintf("b%d", buf)
 	}
 	at := s.value(base)
-	name := fmt.Sprintf("p%d_%d", buf, base.id)
+	name := fmt.Sprintf("p%d_%d", buf, base.ID)
 	if !s.pointers[name] {
 		s.pointers[name] = true
 		b := s.kernel.Bufs[buf]
@@ -315,7 +316,7 @@ func (p *printer) tableLoop(top *lines) {
 	inner := &lines{indent: "\t\t"}
 	s := p.scope(-1, inner, top)
 	for _, n := range p.tables {
-		inner.add("t%d[c] = %s;", n.id, s.value(n))
+		inner.add("t%d[c] = %s;", n.ID, s.value(n))
 	}
 	top.add("VEC for (ix c = 0; c < cols; c++) {")
 	top.b.WriteString(inner.b.String())
@@ -329,7 +330,7 @@ func (p *printer) rowBlocks(top *lines) {
 		return
 	}
 	for _, n := range sorted(p.arrays) {
-		top.add("i32 a%d[64];", n.id)
+		top.add("i32 a%d[64];", n.ID)
 	}
 	if p.kernel.Contract != nil {
 		top.add("for (ix r0 = row0, n; r0 < row1; r0 += n) {")
@@ -357,7 +358,7 @@ func (p *printer) rowLoop(i int, top *lines) {
 	for _, n := range st.rows {
 		v := s.value(n)
 		if p.arrays[n] {
-			inner.add("a%d[i] = %s;", n.id, v)
+			inner.add("a%d[i] = %s;", n.ID, v)
 		}
 	}
 	vec := "VEC "
@@ -398,24 +399,24 @@ func (p *printer) columnLoop(i int, out *lines) {
 		out.add("const i32 *acc_row = acc + i * m->ldacc;")
 	}
 	for _, n := range p.kept {
-		out.add("i32 *k%d_row = k%d + i * cols;", n.id, n.id)
+		out.add("i32 *k%d_row = k%d + i * cols;", n.ID, n.ID)
 	}
 	vec := "VEC "
 	for _, n := range st.keep {
-		inner.add("k%d_row[c] = %s;", n.id, s.value(n))
+		inner.add("k%d_row[c] = %s;", n.ID, s.value(n))
 	}
 	for _, n := range st.reduce {
-		v := s.value(n.args[0])
-		switch n.op {
+		v := s.value(n.Args[0])
+		switch n.Op {
 		case kernel.OpReduceOr:
-			out.add("i32 s%d = 0;", n.id)
-			inner.add("s%d |= %s;", n.id, v)
+			out.add("i32 s%d = 0;", n.ID)
+			inner.add("s%d |= %s;", n.ID, v)
 		case kernel.OpReduceSum:
-			out.add("i32 s%d = 0;", n.id)
-			inner.add("s%d += %s;", n.id, v)
+			out.add("i32 s%d = 0;", n.ID)
+			inner.add("s%d += %s;", n.ID, v)
 		case kernel.OpReduceMax:
-			out.add("i32 s%d = MIN_I32;", n.id)
-			inner.add("s%d = op_max(s%d, %s);", n.id, n.id, v)
+			out.add("i32 s%d = MIN_I32;", n.ID)
+			inner.add("s%d = op_max(s%d, %s);", n.ID, n.ID, v)
 		}
 	}
 	for _, x := range st.stores {
@@ -443,6 +444,6 @@ func (p *printer) columnLoop(i int, out *lines) {
 	out.b.WriteString(inner.b.String())
 	out.add("}")
 	for _, n := range st.reduce {
-		out.add("a%d[i] = s%d;", n.id, n.id)
+		out.add("a%d[i] = s%d;", n.ID, n.ID)
 	}
 }

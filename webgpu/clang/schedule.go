@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/shoal-compute/shoal/webgpu/kernel"
+	"github.com/shoal-compute/shoal/webgpu/lower"
 )
 
 // A schedule says in which loop every node of a kernel is computed.
@@ -19,32 +20,32 @@ import (
 // already computed for an element is computed again, or kept in scratch where
 // that is cheaper.
 type schedule struct {
-	graph  *graph
+	graph  *lower.Graph
 	flat   bool
 	adds   bool
 	stores []store
 	stages []stage
-	tables []*node
-	kept   []*node // in the order of their scratch
+	tables []*lower.Node
+	kept   []*lower.Node // in the order of their scratch
 }
 
 type store struct {
 	kernel.Store
-	value *node
-	index *node // of the element; of column 0 if unit
+	value *lower.Node
+	index *lower.Node // of the element; of column 0 if unit
 	unit  bool
 	stage int
 }
 
 // perRow tells whether the store happens once per row.
-func (s *store) perRow() bool { return !s.unit && !s.index.col && !s.value.col }
+func (s *store) perRow() bool { return !s.unit && !s.index.Col && !s.value.Col }
 
 type stage struct {
-	rows      []*node  // computed in the row loop
-	rowStores []*store // done in the row loop
-	reduce    []*node
-	stores    []*store // done in the column loop
-	keep      []*node  // computed in the column loop and kept
+	rows      []*lower.Node // computed in the row loop
+	rowStores []*store      // done in the row loop
+	reduce    []*lower.Node
+	stores    []*store      // done in the column loop
+	keep      []*lower.Node // computed in the column loop and kept
 }
 
 // keepFrom is the cost from which a value is kept rather than computed again:
@@ -56,19 +57,16 @@ const keepFrom = 10
 const tableFrom = 8
 
 func newSchedule(k *kernel.Kernel) *schedule {
-	g := newGraph(k)
-	s := &schedule{graph: g, flat: isFlat(k)}
-	if s.flat {
-		g.flat = g.op(kernel.OpCol)
-		g.flat.row = true // every element is its own: no tables
-	}
+	flat := lower.IsFlat(k)
+	g := lower.New(k, lower.Options{Units: true, Flat: flat})
+	s := &schedule{graph: g, flat: flat}
 	for _, st := range k.Stores {
 		s.adds = s.adds || st.Add
-		n := store{Store: st, value: g.lower(st.Value), index: g.lower(st.Index)}
-		if base := g.base(n.index); base != nil {
+		n := store{Store: st, value: g.Lower(st.Value), index: g.Lower(st.Index)}
+		if base := g.Base(n.index); base != nil {
 			n.index, n.unit = base, true
 		}
-		n.stage = max(n.value.stage, n.index.stage)
+		n.stage = max(n.value.Stage, n.index.Stage)
 		s.stores = append(s.stores, n)
 	}
 	s.place()
@@ -90,22 +88,22 @@ func (s *schedule) place() {
 		}
 	}
 	for _, n := range s.reachable() {
-		if n.op.IsReduce() {
-			s.stages[n.stage-1].reduce = append(s.stages[n.stage-1].reduce, n)
+		if n.Op.IsReduce() {
+			s.stages[n.Stage-1].reduce = append(s.stages[n.Stage-1].reduce, n)
 		}
 	}
 	s.chooseKept()
 	s.chooseTables()
 	for _, n := range s.reachable() {
-		if n.level() == perRow && !n.op.IsReduce() && !n.trivial() {
-			s.stages[n.stage].rows = append(s.stages[n.stage].rows, n)
+		if n.Level() == lower.PerRow && !n.Op.IsReduce() && !trivial(n) {
+			s.stages[n.Stage].rows = append(s.stages[n.Stage].rows, n)
 		}
 	}
 }
 
 // reachable lists the nodes that the stores need, arguments first.
-func (s *schedule) reachable() []*node {
-	seen := map[*node]bool{}
+func (s *schedule) reachable() []*lower.Node {
+	seen := map[*lower.Node]bool{}
 	for i := range s.stores {
 		mark(s.stores[i].value, seen, nil)
 		mark(s.stores[i].index, seen, nil)
@@ -115,7 +113,7 @@ func (s *schedule) reachable() []*node {
 
 // mark adds n and its arguments to seen, not looking behind nodes for which
 // stop holds.
-func mark(n *node, seen map[*node]bool, stop func(*node) bool) {
+func mark(n *lower.Node, seen map[*lower.Node]bool, stop func(*lower.Node) bool) {
 	if seen[n] {
 		return
 	}
@@ -123,29 +121,29 @@ func mark(n *node, seen map[*node]bool, stop func(*node) bool) {
 	if stop != nil && stop(n) {
 		return
 	}
-	for _, a := range n.args {
+	for _, a := range n.Args {
 		mark(a, seen, stop)
 	}
 }
 
 // sorted lists a set by number: arguments come before their users.
-func sorted(set map[*node]bool) []*node {
-	list := make([]*node, 0, len(set))
+func sorted(set map[*lower.Node]bool) []*lower.Node {
+	list := make([]*lower.Node, 0, len(set))
 	for n := range set {
 		list = append(list, n)
 	}
-	slices.SortFunc(list, func(a, b *node) int { return a.id - b.id })
+	slices.SortFunc(list, func(a, b *lower.Node) int { return a.ID - b.ID })
 	return list
 }
 
 // trivial tells whether a per-row value is cheaper to compute where it is
 // used than to keep: the row itself, or one operation on it.
-func (n *node) trivial() bool {
-	if n.level() != perRow || n.op == kernel.OpLoad || n.op.IsReduce() || n.weight > 2 {
+func trivial(n *lower.Node) bool {
+	if n.Level() != lower.PerRow || n.Op == kernel.OpLoad || n.Op.IsReduce() || n.Weight > 2 {
 		return false
 	}
-	for _, a := range n.args {
-		if a.level() == perRow && a.op != kernel.OpRow {
+	for _, a := range n.Args {
+		if a.Level() == lower.PerRow && a.Op != kernel.OpRow {
 			return false
 		}
 	}
@@ -153,11 +151,11 @@ func (n *node) trivial() bool {
 }
 
 // roots are the values that the column loop of stage i must produce.
-func (s *schedule) roots(i int) []*node {
+func (s *schedule) roots(i int) []*lower.Node {
 	st := &s.stages[i]
-	var roots []*node
+	var roots []*lower.Node
 	for _, r := range st.reduce {
-		roots = append(roots, r.args[0])
+		roots = append(roots, r.Args[0])
 	}
 	for _, x := range st.stores {
 		roots = append(roots, x.value, x.index)
@@ -168,14 +166,14 @@ func (s *schedule) roots(i int) []*node {
 // columns lists the nodes that the column loop of stage i mentions. Behind
 // those of other levels, and behind values kept by earlier stages, nothing is
 // needed.
-func (s *schedule) columns(i int) []*node {
-	seen := map[*node]bool{}
+func (s *schedule) columns(i int) []*lower.Node {
+	seen := map[*lower.Node]bool{}
 	for _, r := range s.roots(i) {
-		mark(r, seen, func(n *node) bool {
-			switch n.level() {
-			case uniform, perRow:
+		mark(r, seen, func(n *lower.Node) bool {
+			switch n.Level() {
+			case lower.Uniform, lower.PerRow:
 				return true
-			case perCol:
+			case lower.PerCol:
 				return slices.Contains(s.tables, n)
 			}
 			return s.keptBefore(n, i)
@@ -185,7 +183,7 @@ func (s *schedule) columns(i int) []*node {
 }
 
 // keptBefore tells whether an earlier stage than i keeps n.
-func (s *schedule) keptBefore(n *node, i int) bool {
+func (s *schedule) keptBefore(n *lower.Node, i int) bool {
 	for j := range i {
 		if slices.Contains(s.stages[j].keep, n) {
 			return true
@@ -197,9 +195,9 @@ func (s *schedule) keptBefore(n *node, i int) bool {
 // chooseKept finds, users before arguments, the values that several stages
 // need and that cost too much to compute twice.
 func (s *schedule) chooseKept() {
-	for id := len(s.graph.nodes) - 1; id >= 0; id-- {
-		n := s.graph.nodes[id]
-		if n.level() != perElem || cost(n, perElem) < keepFrom {
+	for id := len(s.graph.Nodes) - 1; id >= 0; id-- {
+		n := s.graph.Nodes[id]
+		if n.Level() != lower.PerElem || cost(n, lower.PerElem) < keepFrom {
 			continue
 		}
 		var users []int
@@ -221,9 +219,9 @@ func (s *schedule) chooseTables() {
 	if s.flat {
 		return
 	}
-	wanted := map[*node]bool{}
-	want := func(n *node) {
-		if n.level() == perCol && cost(n, perCol) >= tableFrom {
+	wanted := map[*lower.Node]bool{}
+	want := func(n *lower.Node) {
+		if n.Level() == lower.PerCol && cost(n, lower.PerCol) >= tableFrom {
 			wanted[n] = true
 		}
 	}
@@ -232,8 +230,8 @@ func (s *schedule) chooseTables() {
 			want(r)
 		}
 		for _, n := range s.columns(i) {
-			if n.level() == perElem {
-				for _, a := range n.args {
+			if n.Level() == lower.PerElem {
+				for _, a := range n.Args {
 					want(a)
 				}
 			}
@@ -243,13 +241,13 @@ func (s *schedule) chooseTables() {
 }
 
 // cost is the weight of n and of everything of its level behind it.
-func cost(n *node, l level) int {
-	seen := map[*node]bool{}
-	mark(n, seen, func(n *node) bool { return n.level() != l })
+func cost(n *lower.Node, l lower.Level) int {
+	seen := map[*lower.Node]bool{}
+	mark(n, seen, func(n *lower.Node) bool { return n.Level() != l })
 	sum := 0
 	for m := range seen {
-		if m.level() == l {
-			sum += m.weight
+		if m.Level() == l {
+			sum += m.Weight
 		}
 	}
 	return sum
@@ -257,10 +255,10 @@ func cost(n *node, l level) int {
 
 // arrays lists the per-row values that outlive their row loop: those that
 // column loops or later row loops mention.
-func (s *schedule) arrays() map[*node]bool {
-	out := map[*node]bool{}
-	add := func(n *node) {
-		if n.level() == perRow && !n.trivial() {
+func (s *schedule) arrays() map[*lower.Node]bool {
+	out := map[*lower.Node]bool{}
+	add := func(n *lower.Node) {
+		if n.Level() == lower.PerRow && !trivial(n) {
 			out[n] = true
 		}
 	}
@@ -271,23 +269,23 @@ func (s *schedule) arrays() map[*node]bool {
 		}
 		for _, n := range s.columns(i) {
 			add(n)
-			if n.level() != perElem && n.level() != perCol {
+			if n.Level() != lower.PerElem && n.Level() != lower.PerCol {
 				continue
 			}
-			for _, a := range n.args {
+			for _, a := range n.Args {
 				add(a)
 			}
 		}
 		for _, n := range st.rows {
-			for _, a := range n.args {
-				if a.stage < n.stage {
+			for _, a := range n.Args {
+				if a.Stage < n.Stage {
 					add(a)
 				}
 			}
 		}
 		for _, x := range st.rowStores {
-			for _, a := range []*node{x.value, x.index} {
-				if a.stage < x.stage {
+			for _, a := range []*lower.Node{x.value, x.index} {
+				if a.Stage < x.stage {
 					add(a)
 				}
 			}

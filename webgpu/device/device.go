@@ -20,10 +20,18 @@ import (
 // hardware, driver or CPU feature. Callers try the next lane.
 var ErrUnavailable = errors.New("device: not available on this machine")
 
+// ErrLost reports that a device is gone for good: its driver was reset, its
+// process killed, its page frozen. Its buffers and executables are void; the
+// lane may be opened again.
+var ErrLost = errors.New("device: lost")
+
+// ErrMemory reports that a device has no room. It still works.
+var ErrMemory = errors.New("device: out of memory")
+
 // Caps describes a device to schedulers and to people. It is data: nothing
 // may be switched on the concrete type of a device.
 type Caps struct {
-	Lane    string // "cpu", "wasm", "reference", ...
+	Lane    string // webgpu, webgl, wasm, cpu, vulkan, cuda, reference
 	Detail  string // adapter, driver, CPU features: for people and for marking bad lanes
 	Threads int    // threads the device uses at most
 	Memory  int64  // bytes a program's inputs, outputs and temporaries may occupy; 0 means unknown
@@ -46,6 +54,17 @@ type Device interface {
 	// not be used afterwards.
 	Close() error
 }
+
+// Traffic counts what a device did since it was opened.
+type Traffic struct {
+	Submits    int64 // times work was handed to the hardware
+	Dispatches int64 // kernels started
+	Written    int64 // bytes copied to the device
+	Read       int64 // bytes copied back
+}
+
+// Meter is a device that counts.
+type Meter interface{ Traffic() Traffic }
 
 // Buffer is device memory holding one tensor, little-endian and dense.
 type Buffer interface {
