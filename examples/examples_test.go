@@ -43,7 +43,7 @@ func TestText(t *testing.T) {
 }
 
 func TestJobFiles(t *testing.T) {
-	for _, name := range []string{"kjv-nano.yaml", "fashion-mnist.yaml", "fashion-cnn.yaml"} {
+	for _, name := range []string{"kjv-nano.yaml", "kjv-5m.yaml", "kjv-25m.yaml", "fashion-mnist.yaml", "fashion-cnn.yaml"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
