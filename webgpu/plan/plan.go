@@ -26,6 +26,7 @@ const (
 
 // Slot is the memory of one value.
 type Slot struct {
+	Value  int // of the program
 	Place  Place
 	Index  int // of the input or output
 	Offset int // in the arena
@@ -50,11 +51,11 @@ type Plan struct {
 func New(p *program.Program, fusions ...*Fusion) *Plan {
 	slots := make([]Slot, p.Values())
 	for i, in := range p.Inputs() {
-		slots[in.Value] = Slot{Place: Input, Index: i, Size: in.Type.Bytes()}
+		slots[in.Value] = Slot{Value: in.Value, Place: Input, Index: i, Size: in.Type.Bytes()}
 	}
 	fixed := make([]bool, p.Values())
 	for i, o := range p.Outputs() {
-		slots[o.Value] = Slot{Place: Output, Index: i, Size: o.Type.Bytes()}
+		slots[o.Value] = Slot{Value: o.Value, Place: Output, Index: i, Size: o.Type.Bytes()}
 		fixed[o.Value] = true
 	}
 	var nodes []*node
@@ -80,7 +81,7 @@ func New(p *program.Program, fusions ...*Fusion) *Plan {
 		for _, v := range n.outputs() {
 			if !fixed[v] {
 				size := p.Type(v).Bytes()
-				slots[v] = Slot{Place: Arena, Offset: a.take(size), Size: size}
+				slots[v] = Slot{Value: v, Place: Arena, Offset: a.take(size), Size: size}
 			}
 		}
 		s := Step{Instance: n.Instance, Cost: n.cost}
