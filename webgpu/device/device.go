@@ -66,6 +66,10 @@ type Traffic struct {
 // Meter is a device that counts.
 type Meter interface{ Traffic() Traffic }
 
+// Waiter is a device whose runs may return before they are done. Wait returns
+// when nothing is under way any more, with what went wrong meanwhile.
+type Waiter interface{ Wait(ctx context.Context) error }
+
 // Buffer is device memory holding one tensor, little-endian and dense.
 type Buffer interface {
 	Size() int

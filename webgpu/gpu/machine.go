@@ -17,14 +17,16 @@ type Machine interface {
 	// Info does not change.
 	Info() Info
 
-	// Alloc makes memory for elems elements. Its contents are anything.
+	// Alloc makes memory for elems elements, which are a multiple of 256
+	// bytes. Its contents are anything.
 	Alloc(t kernel.DType, elems int) (Memory, error)
 
 	// Constants keeps the parameters of many launches on the machine, in
 	// memory that is only read.
 	Constants(params [][]int32) (Constants, error)
 
-	// Compile makes code ready to run. Package gpu calls it once for each key.
+	// Compile makes code ready to run. A device calls it once for each key,
+	// but tuning tries several printers, whose keys may be equal.
 	Compile(ctx context.Context, code *launch.Code) (Pipeline, error)
 
 	// Write copies data to the start of m, after everything run before. The
@@ -33,7 +35,9 @@ type Machine interface {
 
 	// Run queues dispatches: each sees what those before it wrote. It may
 	// return before they are done, and checks nothing that package gpu has
-	// checked.
+	// checked. The list is the caller's again once it returns. A run that is
+	// to be repeated comes with the same list in the same place, in which
+	// mostly the memories of inputs and outputs differ.
 	Run(ctx context.Context, list []Dispatch) error
 
 	// Read waits for everything queued and copies the first len(dst) bytes of
@@ -44,6 +48,13 @@ type Machine interface {
 	Wait(ctx context.Context) error
 
 	Close() error
+}
+
+// Starter is a Machine that compiles several codes at once, as browsers do:
+// Start begins, and Compile of the same code waits. Package gpu starts all that
+// a program needs before it waits for the first.
+type Starter interface {
+	Start(code *launch.Code)
 }
 
 // Info describes a machine.
@@ -84,5 +95,5 @@ type Dispatch struct {
 // Bound is the part of a memory that a dispatch sees.
 type Bound struct {
 	Memory       Memory
-	Offset, Size int64 // bytes; Offset is a multiple of Limits.Binding
+	Offset, Size int64 // bytes; multiples of Limits.Binding and of 16
 }

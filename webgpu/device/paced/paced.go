@@ -26,7 +26,18 @@ type Device struct {
 	until time.Time  // no run starts before
 }
 
-var _ device.Device = (*Device)(nil)
+var (
+	_ device.Device = (*Device)(nil)
+	_ device.Meter  = (*Device)(nil)
+)
+
+// Traffic implements device.Meter. Devices that do not count have none.
+func (d *Device) Traffic() device.Traffic {
+	if m, ok := d.Device.(device.Meter); ok {
+		return m.Traffic()
+	}
+	return device.Traffic{}
+}
 
 // New returns d, computing for at most percent of the time, from 1 to 100.
 // After a run of t it rests t*(100-percent)/percent before it starts the next
@@ -50,7 +61,8 @@ type executable struct {
 	device *Device
 }
 
-// Run rests for as long as the runs before it demand, then runs.
+// Run rests for as long as the runs before it demand, then runs. It returns
+// when the run is done: a device that goes on by itself would not rest.
 func (e *executable) Run(ctx context.Context, inputs []device.Buffer) ([]device.Buffer, error) {
 	d := e.device
 	if err := d.wait(ctx, d.owed()); err != nil {
@@ -58,6 +70,14 @@ func (e *executable) Run(ctx context.Context, inputs []device.Buffer) ([]device.
 	}
 	start := d.now()
 	out, err := e.Executable.Run(ctx, inputs)
+	if w, ok := d.Device.(device.Waiter); ok && err == nil {
+		if err = w.Wait(ctx); err != nil {
+			for _, b := range out {
+				b.Release()
+			}
+			out = nil
+		}
+	}
 	d.ran(start, d.now())
 	return out, err
 }

@@ -105,3 +105,49 @@ func pacedOn(clk *clock, inner device.Device, percent int) *Device {
 	}
 	return d
 }
+
+// behind is a device whose runs return at once and are done when waited for.
+type behind struct {
+	busy
+	left time.Duration
+	err  error
+}
+
+func (b *behind) Load(*program.Program) (device.Executable, error) { return &handed{behind: b}, nil }
+
+func (b *behind) Wait(context.Context) error {
+	b.clock.now = b.clock.now.Add(b.left)
+	b.left = 0
+	return b.err
+}
+
+type handed struct {
+	device.Executable
+	behind *behind
+}
+
+func (h *handed) Run(context.Context, []device.Buffer) ([]device.Buffer, error) {
+	h.behind.left, h.behind.takes = h.behind.takes[0], h.behind.takes[1:]
+	return nil, nil
+}
+
+// What a device does after Run has returned counts as well.
+func TestWaits(t *testing.T) {
+	const s = time.Second
+	clk := &clock{now: time.Unix(1, 0)}
+	inner := &behind{busy: busy{clock: clk, takes: []time.Duration{2 * s, s}}}
+	d := pacedOn(clk, inner, 50)
+	exe, _ := d.Load(nil)
+	for range 2 {
+		if _, err := exe.Run(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []time.Duration{0, 2 * s}; !slices.Equal(clk.rests, want) {
+		t.Errorf("rested %v, want %v", clk.rests, want)
+	}
+	inner.takes, inner.err = []time.Duration{s}, device.ErrLost
+	if _, err := exe.Run(t.Context(), nil); !errors.Is(err, device.ErrLost) {
+		t.Errorf("a device lost on the way gives %v", err)
+	}
+}
