@@ -68,7 +68,9 @@ type Meter interface{ Traffic() Traffic }
 
 // Waiter is a device whose runs may return before they are done. Wait returns
 // when nothing is under way any more, with what went wrong meanwhile.
-type Waiter interface{ Wait(ctx context.Context) error }
+type Waiter interface {
+	Wait(ctx context.Context) error
+}
 
 // Buffer is device memory holding one tensor, little-endian and dense.
 type Buffer interface {
