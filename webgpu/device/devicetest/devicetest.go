@@ -1,6 +1,7 @@
 package devicetest
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -13,21 +14,49 @@ import (
 // its usual size with the default seed.
 type Options struct {
 	Seed     uint64 // of everything; 0: 1, or SHOAL_SEED
-	Cases    int    // of each op; 0: 48
-	Programs int    // random programs; 0: 96
+	Cases    int    // of each op; 0: 240, more than 10,000 in all
+	Programs int    // random programs; 0: 240
 	MaxOps   int    // of a random program; 0: 24
 	Whole    []Case // whole programs, besides those of Models
 }
 
 const (
-	usualCases    = 48
-	usualPrograms = 96
+	usualCases    = 240
+	usualPrograms = 240
 	usualOps      = 24
 )
 
-func (o Options) withDefaults(t *testing.T) Options {
+// sizes are the numbers of o beside what they usually are.
+func (o *Options) sizes() []size {
+	return []size{
+		{"cases of each op", &o.Cases, usualCases},
+		{"random programs", &o.Programs, usualPrograms},
+		{"ops in a random program", &o.MaxOps, usualOps},
+	}
+}
+
+type size struct {
+	what  string
+	n     *int
+	usual int
+}
+
+// withDefaults fills in what is zero.
+func (o Options) withDefaults() Options {
 	if o.Seed == 0 {
 		o.Seed = 1
+	}
+	for _, s := range o.sizes() {
+		if *s.n == 0 {
+			*s.n = s.usual
+		}
+	}
+	return o
+}
+
+// forTest is withDefaults as the environment and the flags of t want it.
+func (o Options) forTest(t *testing.T) Options {
+	if o.Seed == 0 {
 		if s := os.Getenv("SHOAL_SEED"); s != "" {
 			n, err := strconv.ParseUint(s, 0, 64)
 			if err != nil {
@@ -36,18 +65,8 @@ func (o Options) withDefaults(t *testing.T) Options {
 			o.Seed = n
 		}
 	}
-	for _, d := range []struct {
-		what  string
-		n     *int
-		usual int
-	}{
-		{"cases of each op", &o.Cases, usualCases},
-		{"random programs", &o.Programs, usualPrograms},
-		{"ops in a random program", &o.MaxOps, usualOps},
-	} {
-		if *d.n == 0 {
-			*d.n = d.usual
-		}
+	o = o.withDefaults()
+	for _, d := range o.sizes() {
 		if testing.Short() {
 			*d.n = max(*d.n/4, 1)
 		}
@@ -60,8 +79,10 @@ func (o Options) withDefaults(t *testing.T) Options {
 
 // Run holds dev to the reference and to the contract of package device.
 func Run(t *testing.T, dev device.Device, o Options) {
-	o = o.withDefaults(t)
+	o = o.forTest(t)
 	t.Logf("device %+v, seed %d", dev.Caps(), o.Seed)
+	var ran counts
+	defer func() { t.Log(ran) }()
 	t.Run("contract", func(t *testing.T) { contract(t, dev) })
 	t.Run("ops", func(t *testing.T) {
 		for _, def := range ops.All {
@@ -69,17 +90,21 @@ func Run(t *testing.T, dev device.Device, o Options) {
 				if generators[def.Name] == nil {
 					t.Fatalf("op %s has no generator in devicetest: its bytes were not compared", def.Name)
 				}
-				cases := opCases(def, o.Seed, o.Cases)
+				cases := opBatches(def, o.Seed, o.Cases)
 				if len(cases) == 0 {
 					t.Fatalf("the generator of %s found nothing legal: its bytes were not compared", def.Name)
 				}
 				compareAll(t, dev, cases)
+				for _, c := range cases {
+					ran.ops += len(c.Program.Nodes())
+				}
 			})
 		}
 	})
 	t.Run("programs", func(t *testing.T) {
 		for i := range o.Programs {
 			compareAll(t, dev, []Case{ProgramCase(o.Seed, i, o.MaxOps)})
+			ran.programs++
 		}
 	})
 	t.Run("whole", func(t *testing.T) {
@@ -88,7 +113,15 @@ func Run(t *testing.T, dev device.Device, o Options) {
 			t.Fatal(err)
 		}
 		compareAll(t, dev, append(models, o.Whole...))
+		ran.whole = len(models) + len(o.Whole)
 	})
+}
+
+// counts is what was compared.
+type counts struct{ ops, programs, whole int }
+
+func (c counts) String() string {
+	return fmt.Sprintf("compared %d cases of ops, %d random programs, %d whole programs", c.ops, c.programs, c.whole)
 }
 
 // ProgramCase is random program number i of a seed.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -18,7 +20,7 @@ import (
 // TestReference runs the suite on the reference itself: every generated case
 // must be legal, run, and stay in its proved ranges.
 func TestReference(t *testing.T) {
-	Run(t, reference.New(), Options{Cases: 24, Programs: 24})
+	Run(t, reference.New(), Options{})
 }
 
 // TestGenerators checks that every op has a generator and no generator is
@@ -66,6 +68,98 @@ func TestCoverage(t *testing.T) {
 			}
 		}
 	}
+}
+
+// otherShapes are ops whose rows and columns are not those of their tensors.
+var otherShapes = map[string]bool{
+	"concat3": true, "patches": true, "patches_grad": true, // several times as many columns
+	"softmax_causal": true, "softmax_grad": true, // as many columns as rows, in every unit
+	"split_exponents": true, "head_rows": true, // heads
+	"matmul": true, "matmul_shift": true,
+}
+
+// TestFoci checks that the usual suite has more than 10,000 cases, and that
+// they meet every width, long rows, many rows, and each kind of contraction.
+func TestFoci(t *testing.T) {
+	columns := map[string]map[int]bool{}
+	products := map[string]int{}
+	tall, total := map[string]bool{}, 0
+	for _, c := range Cases(1, usualCases) {
+		total++
+		node := &c.Program.Nodes()[0]
+		in, name := &node.Instance, node.Def.Name
+		if columns[name] == nil {
+			columns[name] = map[int]bool{}
+		}
+		columns[name][in.Cols] = true
+		tall[name] = tall[name] || in.Rows >= long
+		if k := in.Kernel.Contract; k != nil {
+			for kind, is := range map[string]bool{
+				"long sums":          in.Params[k.K] > 4096,
+				"columns of a":       in.Params[k.AM] == 1 && in.Params[k.M] >= 16,
+				"a block of columns": in.Params[k.AM] == 1 && in.Params[k.M] >= 64 && in.Params[k.K] >= 64,
+				"batches":            in.Rows > int(in.Params[k.M]),
+			} {
+				if is {
+					products[name+": "+kind]++
+				}
+			}
+		}
+	}
+	if total < 10_000 {
+		t.Errorf("%d cases, want 10000", total)
+	}
+	for _, d := range ops.All {
+		if otherShapes[d.Name] {
+			continue
+		}
+		for _, w := range append([]int{long}, widths...) {
+			if !columns[d.Name][w] {
+				t.Errorf("%s: no case has %d columns", d.Name, w)
+			}
+		}
+		if d.Name != "fill" && !tall[d.Name] {
+			t.Logf("%s: no case has %d rows", d.Name, long)
+		}
+	}
+	for _, name := range []string{"matmul", "matmul_shift"} {
+		for _, kind := range []string{"long sums", "columns of a", "a block of columns", "batches"} {
+			if n := products[name+": "+kind]; n < 10 {
+				t.Errorf("%s: %d cases with %s", name, n, kind)
+			}
+		}
+		if !tall[name] {
+			t.Errorf("%s: no case has %d rows", name, long)
+		}
+	}
+}
+
+// TestBatches checks that batches hold what single cases do.
+func TestBatches(t *testing.T) {
+	const n = 40
+	var single, batched []string
+	for _, c := range Cases(2, n) {
+		single = append(single, describeOp(c.Program, 0))
+	}
+	for _, c := range Batches(2, n) {
+		for i := range c.Program.Nodes() {
+			batched = append(batched, describeOp(c.Program, i))
+		}
+	}
+	if !slices.Equal(single, batched) {
+		t.Errorf("%d ops in batches differ from the %d single ones", len(batched), len(single))
+	}
+}
+
+// describeOp is op i of a program: its name, attributes, and the types of what
+// it reads and makes.
+func describeOp(p *program.Program, i int) string {
+	n := p.Nodes()[i]
+	text := fmt.Sprint(n.Def.Name, n.Attrs, n.Outputs)
+	for _, v := range n.In {
+		text += fmt.Sprint(" ", p.Type(v))
+	}
+	return text
 }
 
 // TestDeterministic checks that seeds name the same bytes twice.

@@ -40,7 +40,7 @@ var generators = map[string]func(g *grower) attrs{
 		g.vector(i32, g.divisor(rows), exponents...)
 		return attrs{}
 	},
-	"fill": func(g *grower) attrs { return attrs{"n": int32(g.extent(max(g.limit, 1)))} },
+	"fill": func(g *grower) attrs { return attrs{"n": int32(g.last(max(g.limit, 1)))} },
 	"add_bias": func(g *grower) attrs {
 		rows, cols := g.like(i32)
 		g.tensor(i32, []int{rows, cols})
@@ -49,7 +49,7 @@ var generators = map[string]func(g *grower) attrs{
 	},
 	"embed": func(g *grower) attrs {
 		n, d := g.like(i32)
-		v := g.extent(300)
+		v := g.few(300)
 		g.tensor(i32, []int{v, d}, span(-1<<30, 1<<30-1))
 		g.tensor(i32, []int{g.extent(70), d}, span(-1<<30, 1<<30-1))
 		g.vector(i32, n, span(0, int64(v)-1))
@@ -57,7 +57,7 @@ var generators = map[string]func(g *grower) attrs{
 	},
 	"scatter_rows": func(g *grower) attrs {
 		rows, cols := g.like(i32)
-		v := g.extent(100)
+		v := g.few(100)
 		g.tensor(i32, []int{rows, cols})
 		g.vector(i32, rows, span(0, int64(v)-1))
 		return attrs{"v": int32(v)}
@@ -133,7 +133,7 @@ var generators = map[string]func(g *grower) attrs{
 	"attention_out": func(g *grower) attrs {
 		b, t, heads := g.heads()
 		rows := b * t * heads
-		hd := g.extent(max(g.limit/rows, 1))
+		hd := g.last(max(g.limit/rows, 1))
 		g.tensor(i32, []int{rows, hd}, span(-1<<28, 1<<28))
 		g.vector(i32, rows, span(0, 1<<30), span(1, 127*int64(t)))
 		g.vector(i32, rows, exponents...)
@@ -142,7 +142,7 @@ var generators = map[string]func(g *grower) attrs{
 	"attention_value_grad": func(g *grower) attrs {
 		b, t, heads := g.heads()
 		rows := b * t * heads
-		hd := g.extent(max(g.limit/rows, 1))
+		hd := g.last(max(g.limit/rows, 1))
 		g.tensor(i32, []int{b * t, heads * hd})
 		g.vector(i32, rows, span(0, 1<<30), span(1, 127*int64(t)))
 		return attrs{"t": int32(t), "heads": int32(heads)}
@@ -159,7 +159,7 @@ var generators = map[string]func(g *grower) attrs{
 	"head_merge": func(g *grower) attrs {
 		b, t, heads := g.heads()
 		rows := b * t * heads
-		g.tensor(i32, []int{rows, g.extent(max(g.limit/rows, 1))}, span(-1<<31, 1<<31-1), span(-1<<20, 1<<20))
+		g.tensor(i32, []int{rows, g.last(max(g.limit/rows, 1))}, span(-1<<31, 1<<31-1), span(-1<<20, 1<<20))
 		g.vector(i32, g.divisor(rows), exponents...)
 		return attrs{"t": int32(t), "heads": int32(heads)}
 	},
@@ -169,26 +169,26 @@ var generators = map[string]func(g *grower) attrs{
 
 	"patches": func(g *grower) attrs {
 		taps := g.window()
-		b, h, w := g.extent(4), g.extent(9), g.extent(9)
-		g.tensor(i8, []int{b, h, w, g.extent(max(g.limit/(b*h*w*int(taps["kh"]*taps["kw"])), 1))})
+		b, h, w := g.side(4), g.side(9), g.side(9)
+		g.tensor(i8, []int{b, h, w, g.last(max(g.limit/(b*h*w*int(taps["kh"]*taps["kw"])), 1))})
 		return taps
 	},
 	"patches_grad": func(g *grower) attrs {
 		taps := g.window()
-		b, h, w := g.extent(4), g.extent(9), g.extent(9)
+		b, h, w := g.side(4), g.side(9), g.side(9)
 		n := int(taps["kh"] * taps["kw"])
-		g.tensor(i32, []int{b * h * w, n * g.extent(max(g.limit/(b*h*w*n), 1))})
+		g.tensor(i32, []int{b * h * w, n * g.last(max(g.limit/(b*h*w*n), 1))})
 		taps["h"], taps["w"] = int32(h), int32(w)
 		return taps
 	},
 	"relu_pool": func(g *grower) attrs {
-		b, h, w := g.extent(4), 1+g.extent(12), 1+g.extent(12)
-		g.tensor(i32, []int{b * h * w, g.extent(max(g.limit/(b*h*w), 1))})
+		b, h, w := g.side(4), 1+g.side(12), 1+g.side(12)
+		g.tensor(i32, []int{b * h * w, g.last(max(g.limit/(b*h*w), 1))})
 		return attrs{"h": int32(h), "w": int32(w)}
 	},
 	"relu_pool_grad": func(g *grower) attrs {
-		b, h, w := g.extent(4), g.extent(8), g.extent(8)
-		c := g.extent(max(g.limit/(b*h*w*4), 1))
+		b, h, w := g.side(4), g.side(8), g.side(8)
+		c := g.last(max(g.limit/(b*h*w*4), 1))
 		g.vector(i32, b*h*w*c)
 		g.tensor(i8, []int{b, h, w, c}, span(-128, 127), span(0, 4))
 		return attrs{"h": int32(2*h + g.IntN(2)), "w": int32(2*w + g.IntN(2))}
@@ -218,6 +218,9 @@ func dense(types ...kernel.DType) func(g *grower) attrs {
 func rowsOf(g *grower) attrs {
 	rows, cols := g.like(i32)
 	g.tensor(i32, []int{rows, cols})
+	if g.focus != nil {
+		return attrs{"cols": int32(cols)}
+	}
 	return attrs{"cols": int32(g.divisor(rows * cols))}
 }
 
@@ -254,16 +257,7 @@ func classes(g *grower) attrs {
 // contraction draws the layout of a matmul and takes its operands. It returns
 // the number of rows of the result too.
 func contraction(g *grower) (attrs, int) {
-	b0, b1 := 1, 1
-	if g.one(2) {
-		b0, b1 = g.extent(4), g.extent(5)
-	}
-	m := g.extent(150)
-	n := g.extent(150)
-	k := g.extent(300)
-	if g.one(10) { // devices cut long sums
-		k = 2000 + g.extent(2200)
-	}
+	b0, b1, m, n, k := g.sizes()
 	for b0*b1*m*n*k > maxOpCost/4 {
 		b0, b1 = (b0+1)/2, (b1+1)/2
 		if g.one(2) {
@@ -272,7 +266,7 @@ func contraction(g *grower) (attrs, int) {
 			n = (n + 1) / 2
 		}
 	}
-	if g.one(40) {
+	if g.focus == nil && g.one(40) {
 		b0, b1, m, n, k = 1, 1, 1, g.extent(3), pick(g.source, 1<<17, 1<<17-1, 1<<16+1)
 	}
 	rows := b0 * b1 * m
@@ -287,7 +281,7 @@ func contraction(g *grower) (attrs, int) {
 // included.
 func (g *grower) operand(set attrs, name string, m int, stride string, k, b0, b1 int) {
 	var off, s0, s1, sm, sk int
-	switch g.IntN(6) {
+	switch g.layout(name) {
 	case 0, 1:
 		s0, s1, sm, sk = b1*m*k, m*k, k, 1
 	case 2:
@@ -333,14 +327,14 @@ func (g *grower) divisor(n int) int {
 
 // heads draws sequences, tokens and heads.
 func (g *grower) heads() (b, t, heads int) {
-	t = g.extent(65)
-	heads = g.extent(8)
+	t = g.side(65)
+	heads = g.side(8)
 	return g.extent(max(min(g.limit/(t*heads), 8), 1)), t, heads
 }
 
 // units draws units and tokens of square scores.
 func (g *grower) units() (units, t int) {
-	t = g.extent(72)
+	t = g.last(72)
 	return g.extent(max(min(g.limit/(t*t), 8), 1)), t
 }
 

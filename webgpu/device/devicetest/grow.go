@@ -24,9 +24,19 @@ type grower struct {
 	limit  int  // elements of a tensor, about
 	narrow int  // attempts failed so far: new inputs get smaller ranges
 	forced attrs
+	focus  *focus // nil: none
 
 	in    []ref
 	fresh []ops.Type // new inputs, numbered after those of the sketch
+}
+
+// application is what grow shall do.
+type application struct {
+	def    *ops.Def
+	reuse  bool // of values of the sketch
+	limit  int
+	forced attrs
+	focus  *focus
 }
 
 // find returns a value of the sketch of that type that satisfies ok.
@@ -51,8 +61,8 @@ func (g *grower) like(d kernel.DType) (rows, cols int) {
 		cols = t.Shape[len(t.Shape)-1]
 		return t.Len() / cols, cols
 	}
-	cols = g.extent(g.limit)
-	rows = g.extent(max(g.limit/cols, 1))
+	cols = g.last(g.limit)
+	rows = g.height(max(g.limit/cols, 1))
 	return rows, cols
 }
 
@@ -150,22 +160,22 @@ func (g *grower) attr(a ops.Attr) int32 {
 	return int32(g.within(iv))
 }
 
-// grow adds one application of def to k, with the attributes in forced if that
-// can be legal. It tells whether it did.
-func grow(s source, k *sketch, def *ops.Def, reuse bool, limit int, forced attrs) bool {
+// grow adds one application of an op to k if it finds one that is legal. It
+// tells whether it did.
+func grow(s source, k *sketch, a application) bool {
 	for attempt := range 64 {
-		g := &grower{source: s, k: k, reuse: reuse && attempt < 48, limit: limit, narrow: attempt, forced: forced}
-		set := generators[def.Name](g)
-		maps.Copy(set, forced)
-		attrs := make([]int32, len(def.Attrs))
-		for i, a := range def.Attrs {
+		g := &grower{source: s, k: k, reuse: a.reuse && attempt < 48, limit: a.limit, narrow: attempt, forced: a.forced, focus: a.focus}
+		set := generators[a.def.Name](g)
+		maps.Copy(set, a.forced)
+		attrs := make([]int32, len(a.def.Attrs))
+		for i, a := range a.def.Attrs {
 			v, ok := set[a.Name]
 			if !ok {
 				v = g.attr(a)
 			}
 			attrs[i] = v
 		}
-		if g.apply(def, attrs) {
+		if g.apply(a.def, attrs) {
 			return true
 		}
 	}
@@ -186,7 +196,7 @@ func (g *grower) apply(def *ops.Def, attrs []int32) bool {
 		return t
 	}
 	a, err := def.Apply(types(), attrs)
-	if err != nil || a.Cost > maxOpCost || bytesOf(types(), a.Outputs) > maxOpMemory {
+	if err != nil || a.Cost > g.focus.times(maxOpCost) || int64(bytesOf(types(), a.Outputs)) > g.focus.times(maxOpMemory) {
 		return false
 	}
 	if g.one(2) {

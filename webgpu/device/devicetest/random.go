@@ -54,8 +54,9 @@ const (
 	modeHigh
 	modeEnds
 	modeSparse
-	modeCount
 )
+
+var allModes = []mode{modeEdges, modeUniform, modeMagnitudes, modeSmall, modeLow, modeHigh, modeEnds, modeSparse}
 
 // value draws one value of iv.
 func (s source) value(m mode, iv kernel.Interval) int64 {

@@ -140,6 +140,30 @@ func (k *sketch) build() (*program.Program, error) {
 	return b.Build()
 }
 
+// legal is the sketch as a case. Whatever grew it checked every op.
+func (k *sketch) legal(name string, seed uint64) Case {
+	p, err := k.build()
+	if err != nil {
+		panic(fmt.Sprintf("devicetest: %s: legal ops in an illegal program: %v", name, err))
+	}
+	return Case{Name: name, Program: p, Seed: seed}
+}
+
+// join puts the inputs and steps of another sketch beside those of k.
+func (k *sketch) join(other *sketch) {
+	inputs, steps := len(k.inputs), len(k.steps)
+	k.inputs = append(k.inputs, other.inputs...)
+	for _, s := range other.steps {
+		in := make([]ref, len(s.in))
+		for i, r := range s.in {
+			if in[i] = (ref{r.node + steps, r.index}); r.node < 0 {
+				in[i] = inputRef(r.index + inputs)
+			}
+		}
+		k.steps = append(k.steps, step{s.def, in, s.attrs, s.outputs})
+	}
+}
+
 // outputName says which op made an output.
 func outputName(k *sketch, r ref) string {
 	d := k.steps[r.node].def
