@@ -1,0 +1,5 @@
+//go:build !js
+
+package main
+
+func main() { panic("lane: built for js only; run peers browser instead") }
