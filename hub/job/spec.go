@@ -91,7 +91,7 @@ type Train struct {
 	Schedule   string  `yaml:"schedule" json:"schedule,omitempty"`     // cosine (to 10 %) | cosine0 (to 0) | constant
 	Seed       uint32  `yaml:"seed" json:"seed,omitempty"`             // of weights, data order and stochastic rounding
 	Method     string  `yaml:"method" json:"method,omitempty"`         // sync
-	EvalEvery  int     `yaml:"eval_every" json:"eval_every,omitempty"` // steps between evaluations; 0: only at the end
+	EvalEvery  int     `yaml:"eval_every" json:"eval_every,omitempty"` // steps between evaluations; 0: only at the end; -1: none
 }
 
 // Trust says how results are to be believed.

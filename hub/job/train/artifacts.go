@@ -36,7 +36,7 @@ type Summary struct {
 	WeightsSHA256 string       `json:"weights_sha256"`
 	LossFirst     float64      `json:"loss_first"` // mean training loss of the first step, nats
 	LossLast      float64      `json:"loss_last"`
-	ValLast       float64      `json:"val_last"` // mean held-out loss of the final weights, nats
+	ValLast       *float64     `json:"val_last,omitempty"` // mean held-out loss of the final weights, nats; nil: not evaluated
 	AccuracyLast  *float64     `json:"accuracy_last,omitempty"`
 	Curve         []job.Report `json:"curve"` // every round
 }
@@ -92,7 +92,7 @@ func (r *run) summary(sum string) Summary {
 			s.LossLast = *report.Loss
 		}
 		if report.Val != nil {
-			s.ValLast, s.AccuracyLast = *report.Val, report.Accuracy
+			s.ValLast, s.AccuracyLast = report.Val, report.Accuracy
 		}
 	}
 	return s

@@ -34,7 +34,8 @@
 // After every eval_every steps and after the last, one round evaluates the
 // new weights: the validation windows of a text, or the test images, a fixed
 // number per shard. The last shard is filled up with repetitions of the last
-// window or image; their losses are not counted.
+// window or image; their losses are not counted. eval_every: -1 leaves all of
+// that out.
 //
 // # Numbers
 //

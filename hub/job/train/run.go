@@ -72,7 +72,6 @@ func (r *run) Fold(ctx context.Context, outputs [][][]byte) (job.Report, error) 
 		}
 		r.foldEvaluation(outputs, &report)
 		next.Evaluating = false
-		next.Done = next.Step == r.Steps
 	} else {
 		if err := checkOutputs(r.net.gradient, outputs, r.shards(), len(r.net.names)); err != nil {
 			return job.Report{}, err
@@ -86,6 +85,7 @@ func (r *run) Fold(ctx context.Context, outputs [][][]byte) (job.Report, error) 
 		report.Step = next.Step
 		report.Loss = r.trainLoss(outputs)
 	}
+	next.Done = next.Step == r.Steps && !next.Evaluating
 	round, err := r.makeRound(ctx, next, m)
 	if err != nil {
 		if m != r.model {

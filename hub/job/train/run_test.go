@@ -86,10 +86,15 @@ func summary(t *testing.T, files map[string][]byte) Summary {
 }
 
 func TestRun(t *testing.T) {
-	for _, spec := range []*job.Spec{tiny(), tinyMLP()} {
+	unseen := tiny()
+	unseen.Name = "without evaluations"
+	for _, spec := range []*job.Spec{tiny(), tinyMLP(), unseen} {
 		t.Run(spec.Name, func(t *testing.T) {
 			env := testEnv()
 			spec.Train.EvalEvery = 2
+			if spec == unseen {
+				spec.Train.EvalEvery = -1
+			}
 			plan, err := Kind{}.Check(context.Background(), spec, env)
 			if err != nil {
 				t.Fatal(err)
@@ -106,7 +111,7 @@ func TestRun(t *testing.T) {
 				t.Errorf("%d rounds of %d shards, planned %d of %d", rounds, shards, plan.Rounds, plan.Shards)
 			}
 			s := summary(t, files)
-			if s.Steps != plan.Steps || len(s.Curve) != rounds || s.LossFirst == 0 || s.ValLast == 0 {
+			if s.Steps != plan.Steps || len(s.Curve) != rounds || s.LossFirst == 0 || (s.ValLast == nil) != (spec == unseen) {
 				t.Errorf("summary %+v", s)
 			}
 			if (s.AccuracyLast != nil) != (spec.Model.Arch == "mlp") {

@@ -52,8 +52,8 @@ func newSettings(spec *job.Spec) (settings, error) {
 			s.Batch/s.MicroBatch, s.Batch, data.MaxMicroBatches)
 	case s.Warmup < 0:
 		return bad("warmup", "must not be negative, got %d", s.Warmup)
-	case s.EvalEvery < 0:
-		return bad("eval_every", "must not be negative, got %d", s.EvalEvery)
+	case s.EvalEvery < -1:
+		return bad("eval_every", "must be -1 for none, 0 for one at the end, or a number of steps, got %d", s.EvalEvery)
 	case s.Steps < 0 || s.Steps > maxSteps:
 		return bad("steps", "must be between 1 and %d, got %d", maxSteps, s.Steps)
 	case s.Epochs < 0 || s.Epochs > maxSteps:
@@ -73,12 +73,15 @@ func (s settings) shards() int { return s.Batch / s.MicroBatch }
 
 // evaluates reports whether an evaluation follows step t.
 func (s settings) evaluates(t int) bool {
-	return t == s.Steps || s.EvalEvery > 0 && t%s.EvalEvery == 0
+	return s.EvalEvery >= 0 && t == s.Steps || s.EvalEvery > 0 && t%s.EvalEvery == 0
 }
 
 // evaluations is the number of evaluations of the whole run.
 func (s settings) evaluations() int {
-	if s.EvalEvery == 0 || s.EvalEvery > s.Steps {
+	switch {
+	case s.EvalEvery < 0:
+		return 0
+	case s.EvalEvery == 0 || s.EvalEvery > s.Steps:
 		return 1
 	}
 	n := s.Steps / s.EvalEvery

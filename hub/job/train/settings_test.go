@@ -95,7 +95,7 @@ func TestFieldErrors(t *testing.T) {
 		{"many micro-batches", tiny(), func(s *job.Spec) { s.Train.Batch, s.Train.MicroBatch = 128, 1 },
 			"train.micro_batch: makes 128 micro-batches of a batch of 128, at most 64 are possible"},
 		{"warm-up", tiny(), func(s *job.Spec) { s.Train.Warmup = -1 }, "train.warmup: must not be negative"},
-		{"eval_every", tiny(), func(s *job.Spec) { s.Train.EvalEvery = -1 }, "train.eval_every: must not be negative"},
+		{"eval_every", tiny(), func(s *job.Spec) { s.Train.EvalEvery = -2 }, "train.eval_every: must be -1 for none"},
 		{"no steps", tiny(), func(s *job.Spec) { s.Train.Steps = 0 }, "train.steps: is missing or zero"},
 		{"many steps", tiny(), func(s *job.Spec) { s.Train.Steps = 1e9 }, "train.steps: must be between 1 and 1000000"},
 		{"epochs of text", tiny(), func(s *job.Spec) { s.Train.Epochs = 1 }, "train.epochs: only classifiers have epochs"},
@@ -159,7 +159,7 @@ func TestDefaultMicroBatch(t *testing.T) {
 
 func TestEvaluations(t *testing.T) {
 	for _, tt := range []struct{ steps, every, want int }{
-		{10, 0, 1}, {10, 3, 4}, {10, 5, 2}, {10, 10, 1}, {10, 20, 1}, {1, 1, 1},
+		{10, 0, 1}, {10, 3, 4}, {10, 5, 2}, {10, 10, 1}, {10, 20, 1}, {1, 1, 1}, {10, -1, 0},
 	} {
 		s := settings{job.Train{Steps: tt.steps, EvalEvery: tt.every}}
 		var at []int
@@ -168,7 +168,7 @@ func TestEvaluations(t *testing.T) {
 				at = append(at, step)
 			}
 		}
-		if s.evaluations() != tt.want || len(at) != tt.want || !slices.Contains(at, tt.steps) {
+		if s.evaluations() != tt.want || len(at) != tt.want || tt.want > 0 && !slices.Contains(at, tt.steps) {
 			t.Errorf("%+v: %d evaluations, at %v", tt, s.evaluations(), at)
 		}
 	}
