@@ -19,9 +19,9 @@ var drivers = []struct {
 	{"swiftshader", "/usr/lib/chromium/vk_swiftshader_icd.json", "swiftshader"},
 }
 
-// driverEnv names the driver in the process that runs its tests. The loader
-// reads its own variables when the first instance is made, so every driver
-// has a process.
+// driverEnv names the driver in the process that runs its tests. Every driver
+// has one: the Vulkan loader takes its choice from the environment, and a
+// driver that crashes must not take the other's tests along.
 const driverEnv = "SHOAL_TEST_VULKAN_DRIVER"
 
 // onDrivers runs the calling test in a process of its own for each driver,
