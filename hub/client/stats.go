@@ -36,11 +36,19 @@ type Volunteer struct {
 	Agent     string    `json:"agent"`
 	Connected bool      `json:"connected"`
 	Lanes     []string  `json:"lanes"`
+	Unfit     []Unfit   `json:"unfit"`
 	Leases    int       `json:"leases"`
 	Shards    int64     `json:"shards"`
 	Credit    int64     `json:"credit"`
 	Marks     int       `json:"marks"`
 	Seen      time.Time `json:"seen"`
+}
+
+// Unfit is a lane that failed on a volunteer's machine, in its words.
+type Unfit struct {
+	Lane   string `json:"lane"`
+	Detail string `json:"detail"`
+	Reason string `json:"reason"`
 }
 
 // Volunteers returns up to limit volunteers, highest credit first.

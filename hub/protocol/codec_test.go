@@ -29,7 +29,10 @@ func TestEveryTypeHasAMessageAndAName(t *testing.T) {
 			}
 		}
 	}
-	for typ := protocol.TypeHello; typ <= protocol.TypeError; typ++ {
+	for typ := protocol.TypeHello; typ <= protocol.TypeUnfit; typ++ {
+		if typ == protocol.TypeError+1 {
+			continue // type.go says why nobody has it
+		}
 		if !seen[typ] {
 			t.Errorf("%v has no example", typ)
 		}

@@ -39,6 +39,8 @@ func blank(t Type) Message {
 		return Goodbye{}
 	case TypeError:
 		return Error{}
+	case TypeUnfit:
+		return Unfit{}
 	}
 	return nil
 }
@@ -139,6 +141,13 @@ func (c *coder) message(m Message) Message {
 		c.text("message", &m.Message, MaxText)
 		c.bool("fatal", &m.Fatal)
 		c.bytes("ref", &m.Ref, MaxToken)
+		return m
+	case Unfit:
+		list(c, "lanes", &m.Lanes, MaxUnfit, func(l *Lane) {
+			c.text("lanes.lane", &l.Lane, MaxText)
+			c.text("lanes.detail", &l.Detail, MaxText)
+			c.text("lanes.reason", &l.Reason, MaxText)
+		})
 		return m
 	}
 	c.failf(CodeInternal, "%T is not a message; messages are passed by value", m)

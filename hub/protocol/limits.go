@@ -15,6 +15,7 @@ const (
 	MaxToken   = 1 << 10  // bytes of a lease token, and of Error.Ref
 	MaxTokens  = 32       // tokens in a Return
 	MaxDevices = 32       // devices in a Hello
+	MaxUnfit   = 16       // lanes in an Unfit
 	MaxStatus  = 32 << 10 // bytes of StatusUpdate.JSON
 
 	maxPayload = MaxLeaseFrame

@@ -20,6 +20,7 @@ type Message interface{ Type() Type }
 //	-> Result           <- Verdict, after the result is committed; a second Verdict may follow (pending, then final)
 //	-> Return           hands leases back
 //	-> GetBlob          <- Blob (or Error with the hash): for volunteers without HTTP
+//	-> Unfit            says which lanes failed here and are not used; any time after Consented
 //	-> Goodbye          hands every lease back; the hub closes
 //	                    <- Status, now and then: what the page shows
 //	                    <- Revoke: the lease is void, stop computing it
@@ -116,6 +117,16 @@ type (
 	}
 	// StatusUpdate is what the page shows.
 	StatusUpdate struct{ JSON []byte } // object with keys job, name, step, steps, loss, val, volunteers, credit, ...
+	// Unfit names lanes of the volunteer's machine that it does not use because
+	// they failed, so that bad drivers become known. It replaces what an
+	// earlier one said on this connection.
+	Unfit struct{ Lanes []Lane }
+	// Lane is a lane that failed.
+	Lane struct {
+		Lane   string
+		Detail string // adapter, driver
+		Reason string
+	}
 	// Goodbye ends the conversation; all leases go back at once.
 	Goodbye struct{ Reason string }
 	// Error reports that something the other side sent was refused.

@@ -24,6 +24,7 @@ const (
 	TypeStatusUpdate Type = 15
 	TypeGoodbye      Type = 16
 	TypeError        Type = 17
+	TypeUnfit        Type = 19 // 18 stays free: a vector holds that nobody knows it
 )
 
 var typeNames = [...]string{
@@ -44,6 +45,7 @@ var typeNames = [...]string{
 	TypeStatusUpdate: "status-update",
 	TypeGoodbye:      "goodbye",
 	TypeError:        "error",
+	TypeUnfit:        "unfit",
 }
 
 // String returns the type's name, as PROTOCOL.md writes it.
@@ -74,3 +76,4 @@ func (Blob) Type() Type         { return TypeBlob }
 func (StatusUpdate) Type() Type { return TypeStatusUpdate }
 func (Goodbye) Type() Type      { return TypeGoodbye }
 func (Error) Type() Type        { return TypeError }
+func (Unfit) Type() Type        { return TypeUnfit }

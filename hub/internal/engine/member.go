@@ -18,6 +18,10 @@ type Device struct {
 	Memory  int64 // bytes; 0 unknown
 }
 
+// Unfit is a lane of a volunteer's machine that failed there and is not
+// offered.
+type Unfit struct{ Lane, Detail, Reason string }
+
 // Notice is something a volunteer must be told.
 type Notice interface{ notice() }
 
@@ -68,10 +72,11 @@ type Member struct {
 
 	// Guarded by Engine.mu.
 	consent  time.Time // leases are given until then
-	want     []int     // by device: leases asked for
-	load     []int     // by device: live leases
-	speed    []int64   // by device: operations per second, a moving average
-	excluded []bool    // by device
+	unfit    []Unfit
+	want     []int   // by device: leases asked for
+	load     []int   // by device: live leases
+	speed    []int64 // by device: operations per second, a moving average
+	excluded []bool  // by device
 	marks    map[string]int
 	credit   ledger.Amount
 	since    time.Time
@@ -147,6 +152,13 @@ func (m *Member) Consent(until time.Time) {
 	defer m.engine.mu.Unlock()
 	m.consent = until
 	signal(m.engine.kick)
+}
+
+// Unfit notes which lanes failed on the volunteer's machine.
+func (m *Member) Unfit(lanes []Unfit) {
+	m.engine.mu.Lock()
+	defer m.engine.mu.Unlock()
+	m.unfit = lanes
 }
 
 // Want asks for up to count further leases for a device; 0 withdraws what is

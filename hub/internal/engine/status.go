@@ -47,6 +47,7 @@ type Presence struct {
 	ID        volunteer.ID
 	Agent     string
 	Lanes     []string // of a connected one
+	Unfit     []Unfit  // of a connected one: lanes that failed on its machine
 	Connected bool
 	Leases    int
 	Shards    int64
@@ -79,6 +80,7 @@ func (e *Engine) Volunteers(ctx context.Context, limit int) ([]Presence, error) 
 			continue
 		}
 		p.Connected = true
+		p.Unfit = append(p.Unfit, m.unfit...)
 		for i, d := range m.devices {
 			p.Lanes = append(p.Lanes, d.Lane)
 			p.Leases += m.load[i]

@@ -44,11 +44,19 @@ type volunteerJSON struct {
 	Agent     string       `json:"agent"`
 	Connected bool         `json:"connected"`
 	Lanes     []string     `json:"lanes,omitempty"` // of a connected one
+	Unfit     []unfitJSON  `json:"unfit,omitempty"` // of a connected one
 	Leases    int          `json:"leases"`
 	Shards    int64        `json:"shards"` // confirmed
 	Credit    int64        `json:"credit"`
 	Marks     int          `json:"marks"`
 	Seen      time.Time    `json:"seen"`
+}
+
+// unfitJSON is a lane that failed on a volunteer's machine, in its words.
+type unfitJSON struct {
+	Lane   string `json:"lane"`
+	Detail string `json:"detail"`
+	Reason string `json:"reason"`
 }
 
 func (a *api) volunteers(w http.ResponseWriter, r *http.Request) {
@@ -61,6 +69,9 @@ func (a *api) volunteers(w http.ResponseWriter, r *http.Request) {
 		out[i] = volunteerJSON{
 			ID: p.ID, Agent: p.Agent, Connected: p.Connected, Lanes: p.Lanes, Leases: p.Leases,
 			Shards: p.Shards, Credit: int64(p.Credit), Marks: p.Marks, Seen: p.Seen.UTC(),
+		}
+		for _, u := range p.Unfit {
+			out[i].Unfit = append(out[i].Unfit, unfitJSON(u))
 		}
 	}
 	writeJSON(w, http.StatusOK, map[string][]volunteerJSON{"volunteers": out})

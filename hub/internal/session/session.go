@@ -51,6 +51,7 @@ type Config struct {
 // Limits of one session.
 const (
 	maxFaults = 32 // refused messages in a row before the session ends
+	maxUnfits = 8  // a machine has few lanes, and each fails once or twice
 	clockSkew = 5 * time.Minute
 	maxLane   = 24 // bytes; it goes into every token
 )
@@ -68,6 +69,7 @@ type session struct {
 	lanes  int       // devices in hello
 	agreed time.Time // end of the consent; zero before the first
 	faults int
+	unfits int // unfit messages
 
 	status chan []byte // cap 1: the newest status, shared
 }
@@ -236,6 +238,8 @@ func (s *session) act(ctx context.Context, m protocol.Message) error {
 		return nil
 	case protocol.GetBlob:
 		return s.blob(ctx, m)
+	case protocol.Unfit:
+		return s.unfit(ctx, m)
 	case protocol.Goodbye:
 		return errEnd
 	case protocol.Error:
@@ -269,6 +273,21 @@ func (s *session) consent(ctx context.Context, m protocol.Consent) error {
 		return err
 	}
 	s.member.Consent(s.agreed)
+	return nil
+}
+
+// unfit notes lanes that failed on the volunteer's machine. What they are
+// called is the volunteer's word: it is shown and logged, and nothing else.
+func (s *session) unfit(ctx context.Context, m protocol.Unfit) error {
+	if s.unfits++; s.unfits > maxUnfits {
+		return s.refuse(ctx, protocol.CodeUnexpected, nil, "unfit: said %d times", s.unfits)
+	}
+	lanes := make([]engine.Unfit, len(m.Lanes))
+	for i, l := range m.Lanes {
+		lanes[i] = engine.Unfit{Lane: l.Lane, Detail: l.Detail, Reason: l.Reason}
+		s.log.Info("lane failed on a volunteer's machine", "lane", l.Lane, "detail", l.Detail, "reason", l.Reason)
+	}
+	s.member.Unfit(lanes)
 	return nil
 }
 

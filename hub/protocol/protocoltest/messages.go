@@ -53,6 +53,10 @@ func Messages() []protocol.Message {
 		protocol.StatusUpdate{JSON: []byte(`{"step":3}`)},
 		protocol.Goodbye{Reason: "tab closed"},
 		protocol.Error{Code: protocol.CodeBadLease, Message: "not your lease", Fatal: true, Ref: token},
+		protocol.Unfit{Lanes: []protocol.Lane{
+			{Lane: "vulkan", Detail: "Radeon RX 6600, RADV 22.3.6", Reason: "selftest: wrong answers: matmul/3"},
+			{Lane: "cuda", Reason: "not answered in time"},
+		}},
 	}
 }
 
