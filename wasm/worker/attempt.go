@@ -52,13 +52,17 @@ type prepared struct {
 	inputs  [][]byte // in the order of the program's inputs
 }
 
-// report is what a lane tells Run about an attempt.
+// report is what a lane tells Run: about an attempt, or, where that is nil,
+// about its device.
 type report struct {
 	attempt *attempt
 	started bool  // computing begins; no other field is set
-	err     error // why it could not be computed
+	err     error // why it could not be computed; why the device is lost or dropped
 	outputs []byte
 	sum     [32]byte
 	took    time.Duration
 	ops     int64
+
+	lane *lane // whose device it is
+	turn Kind  // Lost, Reopened or Dropped
 }

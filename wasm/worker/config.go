@@ -23,12 +23,19 @@ type BlobSource interface {
 	Get(ctx context.Context, h job.Hash) ([]byte, error)
 }
 
+// Reopen opens the lane at index of Config.Devices again, whose device was
+// lost. Its caller uses the new device from then on; whoever passed Reopen
+// closes both. It is called on the lane's computing goroutine.
+type Reopen func(ctx context.Context, index int, cause error) (device.Device, error)
+
 // Config is everything a worker is told. Dial or Conn, Devices, Key and
 // Consent are required.
 type Config struct {
 	Dial    Dial                      // how to reach the hub, again and again
 	Conn    protocol.Conn             // instead of Dial: the one connection; Run returns when it ends
 	Devices []device.Device           // in order of preference; the caller closes them
+	Reopen  Reopen                    // nil: a device that is lost is not replaced
+	Unfit   []protocol.Lane           // lanes of this machine that are not used, and why: told to the hub
 	Blobs   BlobSource                // nil: ask the hub over the connection
 	Key     ed25519.PrivateKey        // identity; signs consent and results
 	Consent protocol.Consent          // what the person agreed to; the worker signs it for each connection
@@ -55,6 +62,8 @@ func (c Config) Validate() error {
 		return errors.New("worker: config: Devices: at least one is needed")
 	case len(c.Devices) > protocol.MaxDevices:
 		return errors.New("worker: config: Devices: too many for one hello")
+	case len(c.Unfit) > protocol.MaxUnfit:
+		return errors.New("worker: config: Unfit: too many for one message")
 	case len(c.Key) != ed25519.PrivateKeySize:
 		return errors.New("worker: config: Key: not an ed25519 private key")
 	case c.Consent.Origin == "":

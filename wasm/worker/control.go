@@ -37,11 +37,15 @@ func (w *Worker) obey(timeout *time.Timer) {
 // withdraw takes back what was asked for and has not come.
 func (w *Worker) withdraw() {
 	for _, l := range w.lanes {
-		if l.wanted > 0 && w.ready() {
-			w.say(protocol.Want{Device: uint64(l.index)})
-		}
-		l.wanted = 0
+		w.withdrawFor(l)
 	}
+}
+
+func (w *Worker) withdrawFor(l *lane) {
+	if l.wanted > 0 && w.ready() {
+		w.say(protocol.Want{Device: uint64(l.index)})
+	}
+	l.wanted = 0
 }
 
 // handBack returns the attempts that which names.
@@ -95,7 +99,7 @@ func (w *Worker) settle(timeout *time.Timer) {
 	now := time.Now()
 	for _, l := range w.lanes {
 		n := w.cfg.InHand - l.held - l.wanted
-		if n <= 0 || full || now.Before(l.restUntil) {
+		if n <= 0 || full || l.away || now.Before(l.restUntil) {
 			continue
 		}
 		l.wanted += n

@@ -25,6 +25,16 @@
 // ends with the verdict or the hub's refusal. After a reconnect everything
 // sealed or delivered is said again: the hub ignores what it already has.
 //
+// # Life of a lane
+//
+//	computing -> lost -> reopened -> computing
+//	             lost -> dropped
+//
+// A device that reports device.ErrLost loses what was kept on it; its shard is
+// handed back and Config.Reopen is asked for another, though not twice within
+// an hour. A dropped lane asks for nothing more; without any lane Run ends.
+// Out of memory is not lost: the shard goes back and the lane keeps less.
+//
 // # Goroutines
 //
 //	Run        one, the caller's: owns all state, decides everything, never

@@ -28,6 +28,9 @@ const (
 	Returned     Kind = "returned"     // Job, Shard, Device, Reason
 	Revoked      Kind = "revoked"      // Job, Shard, Device, Reason
 	Refused      Kind = "refused"      // Code, Reason; Job, Shard, Device when it is about one
+	Lost         Kind = "lost"         // Device, Lane, Reason: it computes nothing until it is reopened
+	Reopened     Kind = "reopened"     // Device, Lane
+	Dropped      Kind = "dropped"      // Device, Lane, Reason: for the rest of this Run
 	Progress     Kind = "progress"     // JSON: what the hub says about the job
 )
 
@@ -39,6 +42,7 @@ type Event struct {
 	Job    string
 	Shard  uint64
 	Device int // index into Config.Devices
+	Lane   string
 	Took   time.Duration
 	Wait   time.Duration
 	Ops    int64
@@ -84,6 +88,7 @@ type DeviceStats struct {
 	Ops      int64         // integer operations since New
 	Job      string        // being computed now; empty when idle
 	Shard    uint64
+	Dropped  bool // after it was lost
 }
 
 func hexID(id [32]byte) string { return hex.EncodeToString(id[:]) }

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,7 +21,7 @@ const (
 // lane is one device and its two goroutines.
 type lane struct {
 	index     int
-	dev       device.Device
+	dev       device.Device // owned by compute once it runs
 	caps      device.Caps
 	maxMemory int64
 	blobs     *blobs
@@ -29,16 +30,20 @@ type lane struct {
 	ready     chan prepared // fetch -> compute; unbuffered: one is prepared while one is computed
 	reports   chan<- report
 	quit      <-chan struct{} // nobody listens to reports any more
+	reopen    Reopen
 
 	programs *lru[job.Hash, *program.Program]    // owned by fetch
 	loaded   *lru[program.ID, device.Executable] // owned by compute
 	buffers  *lru[job.Hash, device.Buffer]       // owned by compute
+	reopened time.Time                           // owned by compute: when the device was last replaced
 
 	// Owned by Run:
 	held      int       // attempts in hand
 	wanted    int       // leases asked for and not received yet
 	failures  int       // in a row
 	restUntil time.Time // asks for nothing before, after too many failures
+	away      bool      // its device is lost and not replaced yet, or not any more
+	dropped   bool
 }
 
 func newLane(index int, dev device.Device, w *Worker) *lane {
@@ -58,6 +63,7 @@ func newLane(index int, dev device.Device, w *Worker) *lane {
 		ready:     make(chan prepared),
 		reports:   w.reports,
 		quit:      w.quit,
+		reopen:    w.cfg.Reopen,
 		programs:  newLRU[job.Hash](maxPrograms, func(*program.Program) {}),
 		loaded:    newLRU[program.ID](maxPrograms, func(e device.Executable) { e.Close() }),
 		buffers:   newLRU[job.Hash](w.cfg.CacheBytes, func(b device.Buffer) { b.Release() }),
@@ -161,15 +167,67 @@ func (l *lane) check(shard job.Shard, prog *program.Program) error {
 	return nil
 }
 
-// compute runs what has been prepared, one after the other.
-func (l *lane) compute() {
-	defer l.loaded.clear()
-	defer l.buffers.clear()
+// compute runs what has been prepared, one after the other, until ctx ends or
+// its device is gone for good; then it refuses the rest.
+func (l *lane) compute(ctx context.Context) {
+	defer l.empty()
 	for p := range l.ready {
 		l.yield()
 		l.report(report{attempt: p.attempt, started: true})
-		l.report(l.run(p))
+		r := l.run(p)
+		l.report(r)
+		switch {
+		case errors.Is(r.err, device.ErrLost):
+			if err := l.replace(ctx, r.err); err != nil {
+				l.report(report{lane: l, turn: Dropped, err: err})
+				l.refuse(err)
+				return
+			}
+		case errors.Is(r.err, device.ErrMemory):
+			l.shrink()
+		}
 	}
+}
+
+func (l *lane) refuse(err error) {
+	for p := range l.ready {
+		l.report(report{attempt: p.attempt, err: err})
+	}
+}
+
+// replace opens the lane again after its device was lost, but not twice in
+// quick succession: a driver that fails at once fails again.
+func (l *lane) replace(ctx context.Context, cause error) error {
+	l.report(report{lane: l, turn: Lost, err: cause})
+	l.empty()
+	switch {
+	case l.reopen == nil:
+		return cause
+	case !l.reopened.IsZero() && time.Since(l.reopened) < steadyTime:
+		return fmt.Errorf("worker: lost again soon after it was reopened: %w", cause)
+	}
+	dev, err := l.reopen(ctx, l.index, cause)
+	if err != nil {
+		return fmt.Errorf("worker: not reopened: %w", err)
+	}
+	l.dev, l.reopened = dev, time.Now()
+	l.report(report{lane: l, turn: Reopened})
+	return nil
+}
+
+// empty drops everything that the lane keeps on its device.
+func (l *lane) empty() {
+	l.loaded.clear()
+	l.buffers.clear()
+}
+
+// shrink makes room on a device that has none: the lane keeps half as much
+// from now on.
+func (l *lane) shrink() {
+	l.loaded.budget = max(l.loaded.budget/2, 1)
+	l.buffers.budget /= 2
+	l.loaded.trim()
+	l.buffers.trim()
 }
 
 func (l *lane) run(p prepared) report {

@@ -100,6 +100,7 @@ func (w *Worker) consented(m protocol.Consented) {
 	hub := ""
 	w.update(func(s *Stats) { s.Connected, hub = true, s.Hub })
 	w.cfg.Events(Event{Kind: Connected, Hub: hub})
+	w.reportUnfit()
 	for h := range w.questions {
 		w.say(protocol.GetBlob{Hash: h})
 	}
@@ -121,6 +122,9 @@ func (w *Worker) leased(m protocol.Lease) {
 	switch {
 	case known:
 		return // after a reconnect: we are at it
+	case l.dropped:
+		w.giveBack("the device is gone", m.Token)
+		return
 	case w.state != StateRunning:
 		w.giveBack(string(w.state), m.Token)
 		return

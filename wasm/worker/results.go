@@ -1,16 +1,22 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/job"
 	"github.com/shoal-compute/shoal/hub/protocol"
+	"github.com/shoal-compute/shoal/webgpu/device"
 )
 
-// heard takes a lane's word about an attempt.
+// heard takes a lane's word.
 func (w *Worker) heard(r report) {
+	if r.attempt == nil {
+		w.turned(r)
+		return
+	}
 	a := r.attempt
 	stats := func(f func(d *DeviceStats)) { w.update(func(s *Stats) { f(&s.Devices[a.lane.index]) }) }
 	if !r.started {
@@ -54,6 +60,9 @@ func (w *Worker) heard(r report) {
 func (w *Worker) failed(a *attempt, err error) {
 	l := a.lane
 	w.forget(a)
+	if errors.Is(err, device.ErrLost) {
+		l.away = true // until turned hears otherwise
+	}
 	w.giveBack(err.Error(), a.lease.Token)
 	w.returned(a, err.Error())
 	if l.failures++; l.failures >= maxFailures {

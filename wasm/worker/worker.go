@@ -18,6 +18,7 @@ const (
 	graceTime     = 10 * time.Minute // a result may wait beyond its lease's deadline
 	renewTime     = time.Minute      // before the hub takes the consent for expired
 	restTime      = 30 * time.Second // for a device that failed maxFailures times in a row
+	steadyTime    = time.Hour        // a device that was reopened must last, to be reopened again
 	maxFailures   = 3
 	maxPending    = 4096 // results whose second verdict is awaited by name
 	maxQueue      = 4096 // messages that wait for the hub to take them
@@ -44,6 +45,7 @@ type Worker struct {
 
 	// Owned by Run:
 	lanes       []*lane
+	unfit       []protocol.Lane          // of this machine: Config.Unfit, and what has been dropped
 	attempts    map[string]*attempt      // by token
 	pending     map[string]Event         // by token: results with one verdict that another is to follow
 	questions   map[job.Hash][]*question // for blobs, that the hub has not answered
@@ -74,6 +76,9 @@ func New(cfg Config) (*Worker, error) {
 		attempts:  map[string]*attempt{},
 		pending:   map[string]Event{},
 		questions: map[job.Hash][]*question{},
+	}
+	for _, u := range cfg.Unfit {
+		w.unfit = append(w.unfit, protocol.Lane{Lane: protocol.Clip(u.Lane), Detail: protocol.Clip(u.Detail), Reason: protocol.Clip(u.Reason)})
 	}
 	if cfg.StartPaused {
 		w.wish = StatePaused
@@ -146,15 +151,18 @@ func (w *Worker) local(hub time.Time) time.Time { return hub.Add(-w.ahead) }
 
 // Run volunteers until Stop or Finish, which make it return nil, until ctx
 // ends, which makes it say goodbye and return ctx's error, or until going on
-// makes no sense: the error then wraps ErrUnreachable, ErrConsent or
-// ErrRefused, or is that of Config.Conn. Run is called once.
+// makes no sense: the error then wraps ErrUnreachable, ErrConsent, ErrRefused
+// or ErrNoDevice, or is that of Config.Conn. Run is called once.
 func (w *Worker) Run(ctx context.Context) error {
 	var lanes sync.WaitGroup
+	lctx, stopLanes := context.WithCancel(ctx)
+	defer stopLanes()
 	for _, l := range w.lanes {
 		lanes.Go(l.fetch)
-		lanes.Go(l.compute)
+		lanes.Go(func() { l.compute(lctx) })
 	}
 	err := w.loop(ctx)
+	stopLanes()
 	for _, a := range w.attempts {
 		a.cancel()
 	}
