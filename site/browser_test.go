@@ -38,14 +38,14 @@ func TestNothingStartsBeforeConsent(t *testing.T) {
 	p.click("#agree")
 	p.until(`shoal.state === "computing" && shoal.shards === 3`)
 	start := hub.told()[0]
-	if start.Cmd != "start" || len(start.Key) != 64 || start.Hub != hub.URL || !slices.Equal(start.Lanes, []string{"wasm"}) {
+	if start.Cmd != "start" || len(start.Key) != 64 || start.Hub != hub.URL || start.Lanes != nil || len(start.Kept) != 0 {
 		t.Errorf("the thread was told %+v", start)
 	}
 	c := start.Consent
 	if c.Origin != hub.URL || c.Limits["cpu_usage_limit"] != 50 {
 		t.Errorf("consent is for %q within %v", c.Origin, c.Limits)
 	}
-	for _, word := range []string{"kjv-nano", "WebAssembly", "integer arithmetic", "can read the shards"} {
+	for _, word := range []string{"kjv-nano", "WebAssembly", "WebGPU", "graphics card", "integer arithmetic", "can read the shards"} {
 		if !strings.Contains(c.Runs, word) {
 			t.Errorf("the consent does not say %q: %q", word, c.Runs)
 		}
@@ -87,6 +87,76 @@ func TestControls(t *testing.T) {
 	want := []string{"start", "pause", "start", "finish", "stop"}
 	if !slices.Equal(commands, want) {
 		t.Errorf("the thread was told %v, want %v", commands, want)
+	}
+}
+
+func TestDevices(t *testing.T) {
+	hub := newFakeHub(t)
+	p := open(t, hub.URL)
+	p.click("#consent [value='100'] + span")
+	p.click("#agree")
+	p.until(`shoal.state === "computing" && shoal.lanes.length === 3`)
+	p.text("#uses", "Computes on the graphics card (WebGPU) and the processor (WebAssembly).")
+	p.click("#lanes summary")
+	p.text("#lanelist [data-lane='webgpu']", "WebGPU: used · Card 1, driver 2 · 12.35 G ops/s")
+	p.text("#lanelist [data-lane='wasm']", "WebAssembly: used · simd128 · 2.50 G ops/s") // measured on shards by now
+	p.text("#lanelist [data-lane='webgl']", "WebGL: not used, not needed")
+	p.pictures("devices")
+	for _, step := range []struct{ says, uses string }{
+		{"The graphics card stopped answering. Trying it again…", "Computes on the graphics card (WebGPU) and the processor (WebAssembly)."},
+		{"The graphics card stopped answering for a moment; computing goes on with it.", "Computes on the graphics card (WebGPU) and the processor (WebAssembly)."},
+		{"The graphics card stopped answering; computing goes on with the processor.", "Computes on the processor (WebAssembly)."},
+		{"The processor stopped answering. Looking for another way to compute…", ""},
+		{"The processor stopped answering; computing goes on with the graphics card.", "Computes on the graphics card (WebGL)."},
+	} {
+		p.run(`document.getElementById("start").click()`) // hidden while it computes; the stand-in takes a step at each
+		p.until(fmt.Sprintf(`document.getElementById("news").textContent === %q`, step.says))
+		p.text("#uses", step.uses)
+	}
+	p.pictures("lost")
+}
+
+func TestAddressNamesTheDevice(t *testing.T) {
+	hub := newFakeHub(t)
+	p := open(t, hub.URL+"/?device=webgl,wasm&binding=134217728&job=j1")
+	p.click("#agree")
+	p.until(`shoal.state === "computing"`)
+	p.click("#jobs li:nth-child(2) button")
+	p.until(`location.search === "?device=webgl%2Cwasm&binding=134217728&job=j2"`)
+	p.reload()
+	p.click("#start")
+	p.until(`shoal.state === "computing"`)
+	told := hub.told()
+	first, again := told[0], told[len(told)-1]
+	if !slices.Equal(first.Lanes, []string{"webgl", "wasm"}) || first.Binding != 128<<20 || len(first.Kept) != 0 {
+		t.Errorf("the thread was told %+v", first)
+	}
+	if len(again.Kept) != 1 || again.Kept["verdict|webgpu"] != "12.345" {
+		t.Errorf("a returning visitor's thread was told %+v", again)
+	}
+}
+
+func TestEarlierConsentIsForWebAssemblyAlone(t *testing.T) {
+	hub := newFakeHub(t)
+	p := open(t, hub.URL)
+	p.click("#agree")
+	p.until(`shoal.state === "computing"`)
+	p.run(`new Promise((done) => {
+		const opening = indexedDB.open("shoal", 1);
+		opening.onsuccess = () => {
+			const tx = opening.result.transaction("kept", "readwrite"), table = tx.objectStore("kept");
+			const get = table.get("consent");
+			get.onsuccess = () => { delete get.result.lanes; table.put(get.result, "consent"); };
+			tx.oncomplete = () => { opening.result.close(); document.title = "changed"; done(); };
+		};
+	})`)
+	p.until(`document.title === "changed"`)
+	p.reload()
+	p.click("#start")
+	p.until(`shoal.state === "computing"`)
+	told := hub.told()
+	if last := told[len(told)-1]; !slices.Equal(last.Lanes, []string{"wasm"}) {
+		t.Errorf("the thread was told %+v", last)
 	}
 }
 
@@ -190,8 +260,9 @@ func open(t *testing.T, url string) *page {
 		t.Skip("drives a browser, which takes seconds")
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox,
+		chromedp.Flag("enable-unsafe-webgpu", true), // offers SwiftShader as an adapter
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute) // software GPUs are slow
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
 	t.Cleanup(cancel)
@@ -354,6 +425,8 @@ type told struct {
 	Hub     string
 	Key     string
 	Lanes   []string
+	Binding int64
+	Kept    map[string]string
 	Consent struct {
 		Origin, Runs    string
 		Limits          map[string]int

@@ -4,7 +4,7 @@
 // Nothing starts without a consent that this person gave on this page: start()
 // is reached only from a click, or from an earlier click that asked to resume.
 
-import { Compute } from "./compute.js";
+import { called, Compute, LANES } from "./compute.js";
 import { draw } from "./chart.js";
 import { amount, percent, plural, whole, when } from "./format.js";
 import { Hub } from "./hub.js";
@@ -17,6 +17,18 @@ const compute = new Compute(location.origin, show);
 
 let consent = null; // {origin, runs, limits, issued, expires}: what the worker signs and the hub checks
 let interrupted = false; // computing when the browser froze the page
+let kept = {}; // what the thread found out about devices at earlier visits
+
+// The address may say what computes: ?device=webgl, or ?device=webgpu,wasm.
+const asked = new URLSearchParams(location.search);
+const devices = asked.get("device")?.split(",").map((d) => d.trim()).filter(Boolean);
+const binding = Number(asked.get("binding")) || undefined;
+
+compute.keep = (key, data) => {
+  if (Object.keys(kept).length >= 50) kept = {}; // drivers and builds come and go
+  kept[key] = data;
+  keep("devices", kept);
+};
 
 // ---- decisions of the person ----
 
@@ -27,6 +39,7 @@ $("consent").addEventListener("submit", async (e) => {
   consent = {
     origin: location.origin,
     runs: text($("runs")),
+    lanes: Object.keys(LANES), // that the words above speak of
     limits: { cpu_usage_limit: Number(form.get("share")) },
     issued: issued.toISOString(),
     expires: new Date(issued.getTime() + Number(form.get("days")) * 86400e3).toISOString(),
@@ -44,8 +57,12 @@ $("stop").addEventListener("click", () => compute.stop());
 
 async function start() {
   if (!valid()) { show(); return; }
-  compute.start({ seed: await seed(), consent });
+  compute.start({ seed: await seed(), consent, lanes: devices ?? agreedLanes(), binding, kept });
 }
+
+// agreedLanes keeps to what was agreed to: earlier consents spoke of
+// WebAssembly alone.
+function agreedLanes() { return consent.lanes ? undefined : ["wasm"]; }
 
 async function withdraw() {
   compute.stop();
@@ -78,6 +95,7 @@ addEventListener("resize", () => show());
 
 const STATES = {
   starting: "Starting…",
+  testing: "Testing what this device can do…",
   connecting: "Connecting to the hub…",
   waiting: "Waiting for work",
   computing: "Computing",
@@ -117,6 +135,9 @@ function showDevice(news) {
 
   set("state", STATES[news.state] ?? news.state);
   set("doing", doing(news));
+  $("news").hidden = compute.notice === "";
+  set("news", compute.notice);
+  showLanes();
   $("shardbar").hidden = news.state !== "computing" && news.state !== "finishing";
   set("shards", whole(compute.shards));
   set("verified", whole(compute.verified));
@@ -130,6 +151,27 @@ function showDevice(news) {
   offer("finish", news.state === "computing", "stop");
   offer("stop", news.state !== "stopped", "start");
   showConsent();
+}
+
+// showLanes says what computes, and of everything else why it does not.
+function showLanes() {
+  const used = compute.lanes.filter((l) => l.used);
+  set("uses", used.length ? `Computes on the ${used.map((l) => `${called(l.lane)} (${LANES[l.lane]?.by ?? l.lane})`).join(" and the ")}.` : "");
+  $("lanes").hidden = compute.lanes.length === 0;
+  const list = $("lanelist");
+  while (list.children.length > compute.lanes.length) list.lastElementChild.remove();
+  compute.lanes.forEach((lane, i) => {
+    const row = list.children[i] ?? list.appendChild(document.createElement("li"));
+    row.dataset.lane = lane.lane;
+    row.dataset.used = String(lane.used);
+    write(row, laneLine(lane));
+  });
+}
+
+function laneLine(lane) {
+  const speed = lane.speed ? lane.speed / 1e9 : lane.gops;
+  return [`${LANES[lane.lane]?.by ?? lane.lane}: ${lane.used ? "used" : `not used, ${lane.why || "not needed"}`}`,
+    lane.detail, speed ? `${speed.toFixed(2)} G ops/s` : ""].filter(Boolean).join(" · ");
 }
 
 function runsNow() {
@@ -150,7 +192,7 @@ function offer(id, useful, next) {
 
 function showConsent() {
   const share = consent.limits.cpu_usage_limit;
-  const line = `You agreed to at most ${share} % of one core until ${when(new Date(consent.expires))}. `;
+  const line = `You agreed to at most ${share} % of the time until ${when(new Date(consent.expires))}. `;
   if ($("agreed").firstChild?.data === line) return;
   const button = document.createElement("button");
   button.type = "button";
@@ -167,6 +209,7 @@ function doing(news) {
     case "computing": case "finishing":
       return compute.shard ? `${jobName(compute.shard.job)}, ${place(compute.shard.shard)}` : "";
     case "waiting": return "There is no shard to compute just now. This tab asks again by itself.";
+    case "testing": return "Each device computes programs whose results are known. The first time this takes some seconds.";
     case "paused": return "Nothing is computed. The connection stays open.";
     case "stopped": return "Nothing runs.";
   }
@@ -232,7 +275,8 @@ function newRow() {
   button.children[2].appendChild(document.createElement("i"));
   button.addEventListener("click", () => {
     hub.select(button.dataset.id);
-    history.replaceState(null, "", `?job=${encodeURIComponent(button.dataset.id)}`);
+    asked.set("job", button.dataset.id);
+    history.replaceState(null, "", `?${asked}`);
   });
   return row;
 }
@@ -251,7 +295,7 @@ function snapshot() {
     consent: consent && { ...consent },
     shards: compute.shards, verified: compute.verified, credit: compute.credit, speed: compute.speed, shard: compute.shard && { ...compute.shard },
     job: hub.selected, jobs: hub.jobs.map((j) => ({ ...j })), reports: hub.reports.length, volunteers: hub.volunteers,
-    errors: [...compute.errors],
+    errors: [...compute.errors], lanes: compute.lanes.map((l) => ({ ...l })), notice: compute.notice,
   };
 }
 Object.defineProperty(window, "shoal", { get: snapshot });
@@ -259,7 +303,8 @@ Object.defineProperty(window, "shoal", { get: snapshot });
 // ---- begin ----
 
 consent = (await load("consent")) ?? null;
-const wanted = new URLSearchParams(location.search).get("job");
+kept = (await load("devices")) ?? {};
+const wanted = asked.get("job");
 if (wanted) hub.select(wanted);
 show();
 hub.look();

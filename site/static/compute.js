@@ -5,6 +5,13 @@
 const GRACE = 500; // ms between asking the thread to stop and ending it
 const BETWEEN = 1500; // ms after a shard before the thread counts as waiting for work
 
+/** LANES are the devices a browser may have, in words. */
+export const LANES = {
+  webgpu: { name: "graphics card", by: "WebGPU" },
+  webgl: { name: "graphics card", by: "WebGL" },
+  wasm: { name: "processor", by: "WebAssembly" },
+};
+
 export class Compute {
   /** changed is called after any news; read the fields then. */
   constructor(hub, changed) {
@@ -19,11 +26,15 @@ export class Compute {
     this.speed = null; // integer operations per second of the last shard
     this.errors = []; // plain sentences, newest last
     this.asksAgain = false; // the hub wants a new consent
+    this.lanes = []; // what became of each lane: {lane, detail, fit, absent, gops, chosen, why, used, speed}
+    this.notice = ""; // what happened to a device, in a plain sentence
+    this.keep = () => {}; // called with (key, data) to be given back to start
   }
 
   reset() {
     this.ready = null; // what to say once the thread listens
-    this.told = "stopped"; // running, paused, finishing, stopped: the thread's own word
+    this.gone = ""; // what was computed with before, while the thread looks for something else
+    this.told = "stopped"; // testing, running, paused, finishing, stopped: the thread's own word
     this.connected = false;
     this.shard = null; // {job, shard} under way
     this.ops = new Map(); // of shards computed and not yet judged, by "job/shard"
@@ -40,8 +51,12 @@ export class Compute {
 
   get active() { return this.thread !== null; }
 
-  /** start begins computing, or goes on after a pause. */
-  start({ seed, consent }) {
+  /**
+   * start begins computing, or goes on after a pause. lanes names the devices
+   * to use; without it the thread picks. binding is for tests. kept is what
+   * keep was called with.
+   */
+  start({ seed, consent, lanes, binding, kept }) {
     if (this.thread) {
       this.send({ cmd: "start" });
       return;
@@ -50,8 +65,10 @@ export class Compute {
     this.thread = thread;
     this.asksAgain = false;
     this.errors = [];
+    this.lanes = [];
+    this.notice = "";
     this.ready = {
-      cmd: "start", hub: this.hub, key: hex(seed), lanes: ["wasm"],
+      cmd: "start", hub: this.hub, key: hex(seed), lanes, binding, kept,
       consent: { ...consent, issued: Date.parse(consent.issued), expires: Date.parse(consent.expires) },
     };
     thread.onmessage = (e) => { if (this.thread === thread) this.take(e.data); };
@@ -106,6 +123,8 @@ export class Compute {
         if (m.state === "paused") this.rest();
         break;
       case "event": this.event(m); break;
+      case "lanes": this.picked(m.lanes ?? []); break;
+      case "keep": this.keep(m.key, m.data); break;
       case "status":
         if (Number.isFinite(m.status?.credit)) this.credit = m.status.credit;
         break;
@@ -123,7 +142,11 @@ export class Compute {
         break;
       case "computed":
         this.shards++;
-        if (m.ops > 0 && m.millis > 0) this.speed = m.ops / (m.millis / 1000);
+        if (m.ops > 0 && m.millis > 0) {
+          this.speed = m.ops / (m.millis / 1000);
+          const lane = this.lanes.find((l) => l.lane === m.lane);
+          if (lane) lane.speed = this.speed;
+        }
         this.ops.set(name, m.ops ?? 0);
         clearTimeout(this.between);
         this.between = setTimeout(() => { this.rest(); this.changed(); }, BETWEEN);
@@ -139,7 +162,42 @@ export class Compute {
       case "returned": case "revoked":
         if (this.shard && name === `${this.shard.job}/${this.shard.shard}`) this.rest();
         break;
+      case "lost":
+        this.notice = `The ${called(m.lane)} stopped answering. Trying it again…`;
+        break;
+      case "reopened":
+        this.notice = `The ${called(m.lane)} stopped answering for a moment; computing goes on with it.`;
+        break;
+      case "dropped":
+        for (const l of this.lanes) if (l.lane === m.lane) { l.used = false; l.why = "it stopped answering"; }
+        this.gone = called(m.lane);
+        this.goesOn();
+        break;
     }
+  }
+
+  // picked takes what became of each lane when the thread picked.
+  picked(lanes) {
+    const before = this.lanes;
+    this.lanes = lanes.map((l) => ({ ...l, used: l.chosen === true }));
+    for (const l of before) if (!this.lanes.some((n) => n.lane === l.lane)) this.lanes.push({ ...l, used: false });
+    const failed = this.lanes.filter((l) => l.fit === false && l.absent === false).map((l) => called(l.lane));
+    if (this.gone) this.goesOn();
+    else if (failed.length > 0) this.notice = `The ${both(failed)} of this device gave a wrong answer in a test, or none, and is not used.`;
+  }
+
+  // goesOn says with what computing goes on after a device is gone.
+  goesOn() {
+    const left = this.lanes.filter((l) => l.used).map((l) => called(l.lane));
+    if (left.length === 0) {
+      this.notice = `The ${this.gone} stopped answering. Looking for another way to compute…`;
+      return;
+    }
+    const others = left.filter((name) => name !== this.gone);
+    const by = this.lanes.find((l) => l.used && called(l.lane) === this.gone);
+    this.notice = others.length > 0 ? `The ${this.gone} stopped answering; computing goes on with the ${both(others)}.`
+      : `The ${this.gone} stopped answering; computing goes on with it through ${LANES[by.lane]?.by ?? by.lane}.`;
+    this.gone = "";
   }
 
   rest() {
@@ -164,11 +222,16 @@ export class Compute {
   }
 }
 
+/** called is a lane in words. */
+export function called(lane) { return LANES[lane]?.name ?? lane; }
+
+function both(names) { return [...new Set(names)].join(" and the "); }
+
 function plain(code, message) {
   const because = message ? ` (${message})` : "";
   switch (code) {
     case "program": return `The program could not run in this browser${because}. Reloading the page may help.`;
-    case "device": return `This browser cannot compute for Shoal${because}.`;
+    case "device": return `There is nothing in this browser to compute with${because}.`;
     case "consent": return `The hub asks for your agreement again${because}.`;
     case "refused": return `The hub gives this browser no more work${because}.`;
     case "command": return `The page and its background thread misunderstood each other${because}. Reloading the page may help.`;

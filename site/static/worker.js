@@ -11,6 +11,7 @@ importScripts("/wasm_exec.js");
     const go = new Go();
     const answer = await fetch("/worker.wasm");
     if (!answer.ok) throw new Error(`the hub answered ${answer.status}`);
+    self.shoalBuild = answer.headers.get("etag") ?? ""; // tests of devices are kept for this build
     const { instance } = await WebAssembly.instantiateStreaming(answer, go.importObject);
     await go.run(instance);
     throw new Error("it ended by itself");

@@ -34,10 +34,15 @@
 //	    key      the identity, 64 hexadecimal digits that the page keeps
 //	             (localStorage is out of a worker's reach). Absent: a new one
 //	             is made and sent to the page as {type: "key"}
-//	    lanes    devices to use, in order of preference, default ["wasm"];
-//	             one that the browser lacks is left out
+//	    lanes    devices to use and no others, in order of preference; one that
+//	             a processor plays will do as well. Of webgpu and webgl, which
+//	             drive the same hardware, the second is kept as a spare.
+//	             Absent: the worker tests what the browser has and picks
+//	    binding  bytes of one binding of a GPU at most, for tests
+//	    kept     {key: data, ...}: everything that {type: "keep"} asked for
 //	    inHand   shards held per device, default 2
-//	    memory   bytes that one program may need, default 256 MiB
+//	    memory   bytes that one program may need, default 256 MiB; a GPU may
+//	             use more unless this says otherwise
 //	{cmd: "pause"}       hand back what is not computed; keep the connection
 //	{cmd: "finish"}      deliver the shards that have begun, then stop
 //	{cmd: "stop"}        say goodbye at once. The page may terminate the worker
@@ -49,13 +54,21 @@
 //
 //	{type: "ready", version, lanes}  the program runs; lanes it can offer here
 //	{type: "key", key}               a new identity: keep it
+//	{type: "keep", key, data}        keep data, a string, and give it back in kept
+//	{type: "lanes", lanes: [{lane, detail, fit, absent, gops, millis, chosen, why}]}
+//	    what became of each lane when the worker picked: after start, and again
+//	    when the lanes it had are gone and it goes on with others. gops is the
+//	    speed on a training shard, why says in words why it is chosen or not.
 //	{type: "state", state, connected, hub}
-//	    state: "running" | "paused" | "finishing" | "stopped". Sent at every
+//	    state: "testing" | "running" | "paused" | "finishing" | "stopped". Sent at every
 //	    change. After "stopped", start begins anew.
 //	{type: "event", kind, job, shard, device, lane, millis, ops, status, credit, code, reason}
 //	    something happened; kinds and their fields are those of worker.Event:
 //	    "connecting" "connected" "disconnected" "leased" "computing" "computed"
-//	    "sealed" "delivered" "judged" "returned" "revoked" "refused".
+//	    "sealed" "delivered" "judged" "returned" "revoked" "refused", and of a
+//	    lane, with device, lane and reason: "lost" (its shard went back),
+//	    "reopened", "dropped" (it is used no more; the others go on, and where
+//	    there is none a {type: "lanes"} follows, or the error "device").
 //	    status (of "judged"): "pending" "accepted" "rejected" "surplus".
 //	    Absent fields were empty.
 //	{type: "status", status}
@@ -64,11 +77,11 @@
 //	{type: "stats", stats}
 //	    {volunteer, state, connected, hub, credit, computed, accepted, rejected,
 //	    waiting, devices: [{lane, detail, threads, computed, busyMillis, ops, job,
-//	    shard}]}: totals since start. Sent after each computed or judged shard and
+//	    shard, dropped}]}: totals since start. Sent after each computed or judged shard and
 //	    when asked for.
 //	{type: "error", code, message}
 //	    code: "command"  a message from the page made no sense; nothing changed
-//	          "device"   no lane could be opened; state is "stopped"
+//	          "device"   nothing is left to compute with; state is "stopped"
 //	          "consent"  the person must be asked again; state is "stopped"
 //	          "refused"  the hub does not serve this volunteer; "stopped"
 //	          "failed"   anything else; "stopped"

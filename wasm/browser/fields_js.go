@@ -83,3 +83,18 @@ func readConsent(o js.Value, origin string) (protocol.Consent, error) {
 	}
 	return c, nil
 }
+
+// dictionary reads an object whose fields are all strings.
+func dictionary(o js.Value) map[string]string {
+	m := map[string]string{}
+	if o.Type() != js.TypeObject {
+		return m
+	}
+	keys := js.Global().Get("Object").Call("keys", o)
+	for i := range keys.Length() {
+		if k := keys.Index(i).String(); o.Get(k).Type() == js.TypeString {
+			m[k] = o.Get(k).String()
+		}
+	}
+	return m
+}

@@ -2,28 +2,48 @@ package browser
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
 	"syscall/js"
 
-	"github.com/shoal-compute/shoal/hub/protocol"
 	"github.com/shoal-compute/shoal/wasm/worker"
 	"github.com/shoal-compute/shoal/webgpu/device"
-	"github.com/shoal-compute/shoal/webgpu/device/paced"
+	"github.com/shoal-compute/shoal/webgpu/device/choose"
 )
 
 // Options are what Serve is told by main.
 type Options struct {
-	Agent string   // software and version
-	Lanes []string // that Open knows, best first
-	// Open opens one lane of this browser, for programs that need up to memory
-	// bytes. It wraps device.ErrUnavailable where the browser lacks what the
-	// lane needs.
-	Open func(ctx context.Context, lane string, memory int64, y *Yielder) (device.Device, error)
+	Agent string // software and version
+	Build string // which build of it this is; verdicts on lanes are kept for it. Empty: they are not kept
+	Lanes []Lane // best first
+}
+
+// Lane is a device of a browser.
+type Lane struct {
+	Name  string
+	Group string // see choose.Lane
+	// Open opens it. The error wraps device.ErrUnavailable where the browser
+	// lacks what the lane needs.
+	Open func(ctx context.Context, s Settings) (device.Device, error)
+}
+
+// Settings are what the page says about a lane.
+type Settings struct {
+	Memory   int64    // bytes that one program may need; 0: the lane's own default
+	Software bool     // an adapter that a processor plays will do
+	Binding  int64    // bytes of one binding at most; 0: what the adapter allows
+	Yielder  *Yielder // lets the event loop run while a lane computes
+	Tuning   choose.Tuning
+}
+
+func names(lanes []Lane) []string {
+	var list []string
+	for _, l := range lanes {
+		list = append(list, l.Name)
+	}
+	return list
 }
 
 // pendingCommands is how many messages of the page may wait; one more is
@@ -50,33 +70,39 @@ func Serve(ctx context.Context, opts Options) {
 	b.scope.Set("onmessage", listen)
 	defer b.scope.Set("onmessage", js.Null())
 
-	b.post("ready", map[string]any{"version": opts.Agent, "lanes": list(opts.Lanes)})
+	b.post("ready", map[string]any{"version": opts.Agent, "lanes": list(names(opts.Lanes))})
 	for {
 		select {
 		case c := <-commands:
 			if err := b.obey(ctx, c); err != nil {
 				b.fail("command", err)
 			}
-		case err := <-b.ended:
+		case err := <-b.ended():
 			b.stopped(err)
 		case <-ctx.Done():
-			if b.ended != nil {
-				b.stopped(<-b.ended)
+			if b.life != nil {
+				b.stopped(<-b.life.ended)
 			}
 			return
 		}
 	}
 }
 
-// bridge stands between one page and, at times, one worker.
+// bridge stands between one page and, at times, one volunteer.
 type bridge struct {
 	opts    Options
 	scope   js.Value
 	yielder *Yielder
 
-	worker  *worker.Worker // nil until the first start, and after a stop
-	devices []device.Device
-	ended   chan error // what the worker's Run returns; nil when none runs
+	life *life // nil until the first start, and after a stop
+}
+
+// ended yields what becomes of the volunteer; nil while there is none.
+func (b *bridge) ended() <-chan error {
+	if b.life == nil {
+		return nil
+	}
+	return b.life.ended
 }
 
 func (b *bridge) obey(ctx context.Context, c js.Value) error {
@@ -84,107 +110,41 @@ func (b *bridge) obey(ctx context.Context, c js.Value) error {
 		return errors.New("a message must be an object with a cmd")
 	}
 	cmd := text(c, "cmd", "")
-	if cmd == "start" && b.worker == nil {
-		return b.start(ctx, c)
+	if cmd == "start" && b.life == nil {
+		o, err := b.readOrder(c)
+		if err != nil {
+			return err
+		}
+		if o.made {
+			b.post("key", map[string]any{"key": hex.EncodeToString(o.key.Seed())})
+		}
+		b.life = begin(ctx, b, o)
+		return nil
 	}
-	if b.worker == nil {
+	if b.life == nil {
 		return fmt.Errorf("%q before start", cmd)
 	}
 	switch cmd {
 	case "start":
-		b.worker.Start()
+		b.life.tell(worker.StateRunning)
 	case "pause":
-		b.worker.Pause()
+		b.life.tell(worker.StatePaused)
 	case "finish":
-		b.worker.Finish()
+		b.life.tell(worker.StateFinishing)
 	case "stop":
-		b.worker.Stop()
+		b.life.tell(worker.StateStopped)
 	case "stats":
-		b.stats(b.worker)
+		if w := b.life.current(); w != nil {
+			b.stats(w)
+		}
 	default:
 		return fmt.Errorf("unknown cmd %q", cmd)
 	}
 	return nil
 }
 
-func (b *bridge) start(ctx context.Context, c js.Value) error {
-	hub := text(c, "hub", b.scope.Get("location").Get("origin").String())
-	key, made, err := identity(text(c, "key", ""))
-	if err != nil {
-		return err
-	}
-	consent, err := readConsent(c.Get("consent"), b.scope.Get("location").Get("origin").String())
-	if err != nil {
-		return err
-	}
-	memory := int64(number(c, "memory", 256<<20))
-	inHand := int(number(c, "inHand", 2))
-	lanes := texts(c, "lanes", []string{"wasm"})
-	if b.devices, err = b.open(ctx, lanes, memory, share(c.Get("consent").Get("limits"))); err != nil {
-		b.fail("device", err)
-		b.post("state", map[string]any{"state": string(worker.StateStopped), "connected": false})
-		return nil
-	}
-	var w *worker.Worker
-	w, err = worker.New(worker.Config{
-		Dial:         func(ctx context.Context) (protocol.Conn, error) { return Dial(ctx, hub) },
-		Devices:      b.devices,
-		Blobs:        Blobs{Hub: hub, Max: memory},
-		Key:          key,
-		Consent:      consent,
-		Agent:        b.opts.Agent,
-		Events:       func(e worker.Event) { b.event(w, e) },
-		Yield:        b.yielder.Yield,
-		InHand:       inHand,
-		MaxMemory:    memory,
-		CacheBytes:   memory / 16,
-		WaitingBytes: memory / 4,
-	})
-	if err != nil {
-		b.closeDevices()
-		return err
-	}
-	if made {
-		b.post("key", map[string]any{"key": hex.EncodeToString(key.Seed())})
-	}
-	b.worker, b.ended = w, make(chan error, 1)
-	go func() { b.ended <- w.Run(ctx) }()
-	b.state(w)
-	return nil
-}
-
-// open opens the lanes the page asks for that this browser has.
-func (b *bridge) open(ctx context.Context, lanes []string, memory int64, share int) ([]device.Device, error) {
-	var devices []device.Device
-	var failed error
-	for _, lane := range lanes {
-		d, err := b.opts.Open(ctx, lane, memory, b.yielder)
-		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%s: %w", lane, err))
-			continue
-		}
-		if share < 100 {
-			d = paced.New(d, share)
-		}
-		devices = append(devices, d)
-	}
-	if len(devices) == 0 {
-		return nil, errors.Join(errors.New("no lane can be used"), failed)
-	}
-	return devices, nil
-}
-
-func (b *bridge) closeDevices() {
-	for _, d := range b.devices {
-		d.Close()
-	}
-	b.devices = nil
-}
-
 func (b *bridge) stopped(err error) {
-	b.stats(b.worker)
-	b.worker, b.ended = nil, nil
-	b.closeDevices()
+	b.life = nil
 	if err != nil {
 		b.fail(errorCode(err), err)
 	}
@@ -197,6 +157,8 @@ func errorCode(err error) string {
 		return "consent"
 	case errors.Is(err, worker.ErrRefused):
 		return "refused"
+	case errors.Is(err, errNoLane), errors.Is(err, worker.ErrNoDevice):
+		return "device"
 	}
 	return "failed"
 }
@@ -211,11 +173,14 @@ func (b *bridge) event(w *worker.Worker, e worker.Event) {
 		b.state(w)
 		return
 	case worker.Stopped:
-		return // Serve says so once the devices are closed
+		b.stats(w)
+		return // Serve says the rest once the devices are closed
 	}
 	o := map[string]any{"kind": string(e.Kind)}
 	if e.Job != "" {
 		o["job"], o["shard"] = e.Job, float64(e.Shard)
+	}
+	if e.Job != "" || e.Lane != "" {
 		o["device"], o["lane"] = e.Device, w.Stats().Devices[e.Device].Lane
 	}
 	if e.Took > 0 {
@@ -268,6 +233,7 @@ func (b *bridge) stats(w *worker.Worker) {
 			"ops":        float64(d.Ops),
 			"job":        d.Job,
 			"shard":      float64(d.Shard),
+			"dropped":    d.Dropped,
 		}
 	}
 	b.post("stats", map[string]any{"stats": map[string]any{
@@ -302,17 +268,4 @@ func (b *bridge) fail(code string, err error) {
 func (b *bridge) post(kind string, o map[string]any) {
 	o["type"] = kind
 	b.scope.Call("postMessage", o)
-}
-
-// identity reads the page's key, or makes one.
-func identity(seed string) (key ed25519.PrivateKey, made bool, err error) {
-	if seed == "" {
-		_, key, err = ed25519.GenerateKey(rand.Reader)
-		return key, true, err
-	}
-	raw, err := hex.DecodeString(seed)
-	if err != nil || len(raw) != ed25519.SeedSize {
-		return nil, false, errors.New("key: must be 64 hexadecimal digits")
-	}
-	return ed25519.NewKeyFromSeed(raw), false, nil
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"runtime/debug"
+	"syscall/js"
 
 	"github.com/shoal-compute/shoal/wasm/browser"
 	"github.com/shoal-compute/shoal/wasm/simd"
+	gpu "github.com/shoal-compute/shoal/webgpu/browser"
 	"github.com/shoal-compute/shoal/webgpu/device"
 )
 
@@ -18,22 +20,43 @@ const heapLimit = 48 << 20
 func main() {
 	debug.SetGCPercent(50)
 	debug.SetMemoryLimit(heapLimit)
-	browser.Serve(context.Background(), browser.Options{
-		Agent: agent,
-		Lanes: []string{"wasm"},
-		Open:  open,
-	})
+	browser.Serve(context.Background(), browser.Options{Agent: agent, Build: build(), Lanes: lanes})
 }
 
-// open opens a lane. The module of the wasm lane is part of this program, so
-// that both are of one version.
-func open(ctx context.Context, lane string, memory int64, y *browser.Yielder) (device.Device, error) {
-	if lane != "wasm" {
-		return nil, fmt.Errorf("%w: no such lane", device.ErrUnavailable)
+// build names what the page loaded: the script that starts this program says
+// what the hub calls its bytes.
+func build() string {
+	if v := js.Global().Get("shoalBuild"); v.Type() == js.TypeString {
+		return v.String()
 	}
-	m, err := browser.Instantiate(ctx, simd.Module, simd.MemoryName, simd.RunName, y)
+	return ""
+}
+
+// lanes are the devices of a browser, best first.
+var lanes = []browser.Lane{
+	{Name: "webgpu", Group: "gpu", Open: func(ctx context.Context, s browser.Settings) (device.Device, error) {
+		return gpu.WebGPU(ctx, config("webgpu", s))
+	}},
+	{Name: "webgl", Group: "gpu", Open: func(ctx context.Context, s browser.Settings) (device.Device, error) {
+		return gpu.WebGL(ctx, config("webgl", s))
+	}},
+	{Name: "wasm", Group: "processor", Open: openWASM},
+}
+
+func config(lane string, s browser.Settings) gpu.Config {
+	return gpu.Config{
+		Memory: s.Memory, Software: s.Software, Binding: s.Binding,
+		Version: s.Tuning.Build, Known: s.Tuning.Known(lane), Tuned: s.Tuning.Keep(lane),
+	}
+}
+
+// openWASM opens the module that is part of this program, so that both are of
+// one version.
+func openWASM(ctx context.Context, s browser.Settings) (device.Device, error) {
+	m, err := browser.Instantiate(ctx, simd.Module, simd.MemoryName, simd.RunName, s.Yielder)
 	if err != nil {
 		return nil, err
 	}
+	memory := cmp.Or(s.Memory, 256<<20)
 	return simd.New(m, device.Caps{Detail: "simd128 " + browser.Name(), Memory: memory}), nil
 }
