@@ -9,11 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/protocol"
-	"github.com/shoal-compute/shoal/webgpu/device"
+	"github.com/shoal-compute/shoal/webgpu/device/choose"
 )
 
 const (
@@ -32,7 +33,7 @@ const runs = "shoal-node computes integer programs that the hub hands out, such 
 type record struct {
 	Hub     string    `json:"hub"`
 	Runs    string    `json:"runs"`
-	Device  string    `json:"device"`
+	Device  string    `json:"device"` // lanes, separated by ", "
 	Threads int       `json:"threads"`
 	Share   int       `json:"share"` // percent of the time
 	Issued  time.Time `json:"issued"`
@@ -41,7 +42,13 @@ type record struct {
 
 // covers reports whether the record allows what want asks for.
 func (r record) covers(want record, now time.Time) bool {
-	return r.Hub == want.Hub && r.Runs == want.Runs && r.Device == want.Device && r.Threads >= want.Threads && r.Share >= want.Share && now.Before(r.Expires)
+	agreed := strings.Split(r.Device, ", ")
+	for _, lane := range strings.Split(want.Device, ", ") {
+		if !slices.Contains(agreed, lane) {
+			return false
+		}
+	}
+	return r.Hub == want.Hub && r.Runs == want.Runs && r.Threads >= want.Threads && r.Share >= want.Share && now.Before(r.Expires)
 }
 
 // signable is the record as the hub gets it.
@@ -52,14 +59,22 @@ func (r record) signable() (protocol.Consent, error) {
 
 // consent returns the kept record if it covers this run, and asks for a new
 // one otherwise.
-func (n *node) consent(s streams, hub string, caps device.Caps) (protocol.Consent, error) {
+func (n *node) consent(s streams, hub string, verdicts []choose.Verdict) (protocol.Consent, error) {
 	path := filepath.Join(n.data, consentFile)
 	kept, err := readConsent(path)
 	if err != nil {
 		return protocol.Consent{}, err
 	}
 	now := time.Now().Truncate(time.Millisecond)
-	want := record{Hub: hub, Runs: runs, Device: caps.Lane, Threads: caps.Threads, Share: n.share, Issued: now, Expires: now.Add(consentTime)}
+	threads := 0
+	var lanes []string // the spare ones as well: they compute when the others are gone
+	for _, d := range verdicts {
+		if d.Fit {
+			threads = max(threads, d.Threads)
+			lanes = append(lanes, d.Lane)
+		}
+	}
+	want := record{Hub: hub, Runs: runs, Device: strings.Join(lanes, ", "), Threads: threads, Share: n.share, Issued: now, Expires: now.Add(consentTime)}
 	if kept.covers(want, now) {
 		kept.Threads, kept.Share = want.Threads, want.Share
 		return kept.signable()

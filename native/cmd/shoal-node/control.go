@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/shoal-compute/shoal/wasm/worker"
 )
 
 // A node that runs can be spoken to through a Unix socket in its data folder,
@@ -33,7 +31,7 @@ type control struct {
 }
 
 // listen also makes sure that one data folder serves one node at a time.
-func listen(dir string, w *worker.Worker) (*control, error) {
+func listen(dir string, w *volunteer) (*control, error) {
 	path := filepath.Join(dir, socketFile)
 	if conn, err := net.DialTimeout("unix", path, controlTime); err == nil {
 		conn.Close()

@@ -1,107 +1,77 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"strings"
+	"io"
+	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/shoal-compute/shoal/webgpu/cpu"
-	"github.com/shoal-compute/shoal/webgpu/device"
-	"github.com/shoal-compute/shoal/webgpu/reference"
+	"github.com/shoal-compute/shoal/webgpu/device/choose"
 )
 
-// lane is a device that this program can open.
-type lane struct {
-	name string
-	open func(threads int) (device.Device, error)
+// minShare is the part of the fastest lane's speed that makes another lane
+// worth using beside it.
+const minShare = 0.05
+
+// rule picks among the lanes of this machine.
+func rule(forced []string) choose.Rule {
+	return choose.Rule{Forced: forced, Share: minShare, Last: []string{"reference"}}
 }
 
-// lanes lists the devices in order of preference.
-var lanes = []lane{
-	{"cpu", func(threads int) (device.Device, error) { return cpu.New(cpu.Config{Threads: threads}) }},
-	{"reference", func(int) (device.Device, error) { return reference.New(), nil }},
-}
-
-func laneNames() string {
-	names := make([]string, len(lanes))
-	for i, l := range lanes {
-		names[i] = l.name
-	}
-	return strings.Join(names, ", ")
-}
-
-// openDevice opens the named lane, or with "auto" the first that this machine
-// has.
-func openDevice(name string, threads int) (device.Device, error) {
-	var failed error
-	for _, l := range lanes {
-		if name != "auto" && name != l.name {
-			continue
-		}
-		dev, err := l.open(threads)
-		if err == nil {
-			return dev, nil
-		}
-		failed = errors.Join(failed, fmt.Errorf("device %s: %w", l.name, err))
-	}
-	if failed == nil {
-		return nil, usagef("--device: %q is none of auto, %s", name, laneNames())
-	}
-	return nil, failed
-}
-
-// offer is what `shoal-node devices` says of a lane.
-type offer struct {
-	Lane      string `json:"lane"`
-	Available bool   `json:"available"`
-	Detail    string `json:"detail,omitempty"`
-	Threads   int    `json:"threads,omitempty"`
-	Memory    int64  `json:"memory,omitempty"`
-	Error     string `json:"error,omitempty"`
-}
-
-func newDevices(s streams) *cobra.Command {
-	var asJSON bool
+func newDevices(s streams, dir *string) *cobra.Command {
+	var (
+		asJSON bool
+		fresh  bool
+	)
 	c := &cobra.Command{
 		Use:   "devices",
-		Short: "List the devices of this machine, best first",
-		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			offers := survey()
+		Short: "Test and measure the devices of this machine, and say which ones compute",
+		Long: "Test every device of this machine with programs whose results are known, measure its\n" +
+			"speed on a training shard, and say which ones run would use and why. What was found out\n" +
+			"is kept until the driver or this program changes.\n\n" +
+			"GPUs that a processor plays are left out, since the cpu lane is faster. With\n" +
+			"SHOAL_SOFTWARE_GPU=1 they take part: that is for tests.",
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			p := prober{data: *dir}
+			if fresh {
+				p.data = ""
+			} else if err := os.MkdirAll(p.data, 0o700); err != nil {
+				return fmt.Errorf("--data: %w", err)
+			}
+			verdicts, err := p.survey(c.Context(), lanes)
+			if err != nil {
+				return err
+			}
+			rule(nil).Pick(verdicts)
 			if asJSON {
-				return writeJSON(s.out, map[string]any{"devices": offers})
+				return writeJSON(s.out, map[string]any{"devices": verdicts})
 			}
-			table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-			for _, o := range offers {
-				if !o.Available {
-					fmt.Fprintf(table, "%s\tnot available: %s\n", o.Lane, o.Error)
-					continue
-				}
-				fmt.Fprintf(table, "%s\t%d threads\t%s\n", o.Lane, o.Threads, o.Detail)
-			}
-			return table.Flush()
+			return showVerdicts(s.out, verdicts)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	c.Flags().BoolVar(&fresh, "fresh", false, "test everything again, whatever is known")
 	return c
 }
 
-// survey tries every lane.
-func survey() []offer {
-	offers := make([]offer, len(lanes))
-	for i, l := range lanes {
-		offers[i].Lane = l.name
-		dev, err := l.open(0)
-		if err != nil {
-			offers[i].Error = err.Error()
-			continue
+func showVerdicts(out io.Writer, verdicts []choose.Verdict) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "lane\tself-test\tGOP/s\tused\twhy\tdevice")
+	for _, v := range verdicts {
+		test, speed, used := "failed", "", "no"
+		switch {
+		case v.Fit:
+			test, speed = "passed", fmt.Sprintf("%.2f", v.GOPS)
+		case v.Absent:
+			test = "-"
 		}
-		caps := dev.Caps()
-		offers[i] = offer{Lane: caps.Lane, Available: true, Detail: caps.Detail, Threads: caps.Threads, Memory: caps.Memory}
-		dev.Close()
+		if v.Chosen {
+			used = "yes"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", v.Lane, test, speed, used, v.Why, v.Detail)
 	}
-	return offers
+	return table.Flush()
 }

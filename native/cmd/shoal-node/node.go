@@ -6,16 +6,18 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/shoal-compute/shoal/hub/protocol"
 	"github.com/shoal-compute/shoal/native/dial"
 	"github.com/shoal-compute/shoal/wasm/worker"
-	"github.com/shoal-compute/shoal/webgpu/device"
-	"github.com/shoal-compute/shoal/webgpu/device/paced"
+	"github.com/shoal-compute/shoal/webgpu/device/choose"
 )
 
 // node is `shoal-node run` with its flags.
@@ -34,7 +36,7 @@ type node struct {
 func (n *node) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&n.hub, "hub", env("SHOAL_HUB", ""), "the hub's address, as in https://reef.example ($SHOAL_HUB)")
-	f.StringVar(&n.device, "device", "auto", "what computes: auto, "+laneNames())
+	f.StringVar(&n.device, "device", "auto", "what computes: auto, or some of "+laneNames()+", separated by commas")
 	f.IntVar(&n.threads, "threads", 0, "processors to use at most; 0: all")
 	f.IntVar(&n.share, "share", 100, "percent of the time to compute at most")
 	f.IntVar(&n.giveUp, "give-up", 0, "exit with code 3 after this many tries in a row to reach the hub; 0: keep trying")
@@ -67,14 +69,10 @@ func (n *node) run(ctx context.Context, s streams) error {
 		return usagef("--hub: %v", err)
 	}
 	defer hub.Close()
-	dev, err := openDevice(n.device, n.threads)
+	try, forced, err := wantedLanes(n.device)
 	if err != nil {
 		return err
 	}
-	if n.share < 100 {
-		dev = paced.New(dev, n.share)
-	}
-	defer dev.Close()
 	if err := os.MkdirAll(n.data, 0o700); err != nil {
 		return fmt.Errorf("--data: %w", err)
 	}
@@ -82,24 +80,35 @@ func (n *node) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	consent, err := n.consent(s, hub.URL(), dev.Caps())
+	watch := newWatch(s.err, n.logger(s.err))
+	p := prober{data: n.data, threads: n.threads}
+	verdicts, err := n.choose(ctx, p, try, forced, watch.log)
+	if err != nil {
+		return err
+	}
+	consent, err := n.consent(s, hub.URL(), verdicts)
 	if err != nil {
 		return err
 	}
 
-	watch := newWatch(s.err, n.logger(s.err))
-	w, err := worker.New(worker.Config{
-		Dial:    hub.Dial,
-		Devices: []device.Device{dev},
-		Blobs:   hub,
-		Key:     key,
-		Consent: consent,
-		Agent:   agent(),
-		Events:  watch.event,
-		GiveUp:  n.giveUp,
-	})
-	if err != nil {
-		return err
+	w := &volunteer{
+		config: worker.Config{
+			Dial:    hub.Dial,
+			Blobs:   hub,
+			Key:     key,
+			Consent: consent,
+			Agent:   agent(),
+			Events:  watch.event,
+			GiveUp:  n.giveUp,
+		},
+		prober: p,
+		share:  n.share,
+		log:    watch.log,
+	}
+	for _, d := range verdicts {
+		if !d.Fit && !d.Absent {
+			w.note(protocol.Lane{Lane: d.Lane, Detail: d.Detail, Reason: d.Error})
+		}
 	}
 	control, err := listen(n.data, w)
 	var usage *usageError
@@ -113,7 +122,7 @@ func (n *node) run(ctx context.Context, s streams) error {
 	}
 
 	start := time.Now()
-	err = watched(ctx, w, watch)
+	err = watched(ctx, w, verdicts, watch)
 	if errors.Is(err, context.Canceled) {
 		err = nil // asked to end, and did
 	}
@@ -123,14 +132,51 @@ func (n *node) run(ctx context.Context, s streams) error {
 	return err
 }
 
+// choose tries lanes and picks those that compute, as the person wishes.
+func (n *node) choose(ctx context.Context, p prober, try []lane, forced []string, log *slog.Logger) ([]choose.Verdict, error) {
+	log.Info("testing devices") // it takes a while the first time
+	r := rule(forced)
+	isLast := func(l lane) bool { return len(forced) == 0 && slices.Contains(r.Last, l.name) }
+	verdicts, err := p.survey(ctx, slices.DeleteFunc(slices.Clone(try), isLast))
+	if err != nil {
+		return nil, err
+	}
+	found := r.Pick(verdicts)
+	if !found && len(forced) == 0 {
+		last, err := p.survey(ctx, slices.DeleteFunc(slices.Clone(try), func(l lane) bool { return !isLast(l) }))
+		if err != nil {
+			return nil, err
+		}
+		verdicts = append(verdicts, last...)
+		found = r.Pick(verdicts)
+	}
+	var failed error
+	for _, d := range verdicts {
+		attrs := []any{"lane", d.Lane, "gops", math.Round(d.GOPS*100) / 100, "device", d.Detail, "why", d.Why}
+		switch {
+		case d.Chosen:
+			log.Info("device chosen", attrs...)
+		case d.Fit || d.Absent && len(forced) == 0:
+			log.Debug("device not chosen", attrs...)
+		default:
+			failed = errors.Join(failed, fmt.Errorf("device %s: %s", d.Lane, d.Error))
+			log.Warn("device cannot be used", attrs...)
+		}
+	}
+	if !found {
+		return nil, failed
+	}
+	return verdicts, nil
+}
+
 // watched runs w while its progress is shown.
-func watched(ctx context.Context, w *worker.Worker, watch *watch) error {
+func watched(ctx context.Context, w *volunteer, verdicts []choose.Verdict, watch *watch) error {
 	shown, done := context.WithCancel(ctx)
 	var showing sync.WaitGroup
 	showing.Go(func() { watch.show(shown, w) })
 	defer showing.Wait()
 	defer done()
-	return w.Run(ctx)
+	return w.run(ctx, verdicts)
 }
 
 func (n *node) logger(out io.Writer) *slog.Logger {

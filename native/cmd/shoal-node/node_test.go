@@ -21,11 +21,17 @@ import (
 	"github.com/shoal-compute/shoal/hub/job"
 	"github.com/shoal-compute/shoal/hub/protocol"
 	"github.com/shoal-compute/shoal/hub/protocol/wsconn"
+	"github.com/shoal-compute/shoal/webgpu/device/choose"
 	"github.com/shoal-compute/shoal/webgpu/ops"
 	"github.com/shoal-compute/shoal/webgpu/program"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(envSelf) != "" { // started by tryOutside
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // cli runs one command line.
 type cli struct {
@@ -53,7 +59,7 @@ func TestUsage(t *testing.T) {
 		{"run --hub reef --threads -1", "--threads", exitUsage},
 		{"run --hub reef --share 101", "--share", exitUsage},
 		{"run --hub reef --give-up -1", "--give-up", exitUsage},
-		{"run --hub reef --device quantum", `"quantum" is none of auto, cpu`, exitUsage},
+		{"run --hub reef --device quantum", `"quantum" is none of auto, cuda, vulkan, cpu, reference`, exitUsage},
 		{"run --hub reef --nonsense", "nonsense", exitUsage},
 		{"run --hub reef --threads many", "many", exitUsage},
 		{"dance", `no command "shoal-node dance"`, exitUsage},
@@ -76,19 +82,28 @@ func TestUsage(t *testing.T) {
 }
 
 func TestDevices(t *testing.T) {
+	data := t.TempDir()
 	var c cli
-	if code := c.run(t.Context(), "devices", "--json"); code != exitDone {
+	if code := c.run(t.Context(), "devices", "--json", "--data", data); code != exitDone {
 		t.Fatalf("got exit code %d: %s", code, c.err.String())
 	}
-	var got struct{ Devices []offer }
+	var got struct{ Devices []choose.Verdict }
 	if err := json.Unmarshal(c.out.Bytes(), &got); err != nil {
 		t.Fatalf("%s: %v", c.out.String(), err)
 	}
-	if len(got.Devices) != len(lanes) || !got.Devices[len(lanes)-1].Available {
+	if len(got.Devices) != len(lanes) {
 		t.Errorf("got %+v", got.Devices)
 	}
+	for _, d := range got.Devices {
+		switch {
+		case d.Lane == "cpu" && (!d.Fit || !d.Chosen || d.GOPS <= 0),
+			d.Lane == "reference" && (!d.Fit || d.Chosen),
+			d.Why == "", d.Fit == (d.Error != ""):
+			t.Errorf("got %+v", d)
+		}
+	}
 	c = cli{}
-	if code := c.run(t.Context(), "devices"); code != exitDone || !strings.Contains(c.out.String(), "reference") {
+	if code := c.run(t.Context(), "devices", "--data", data); code != exitDone || !strings.Contains(c.out.String(), "reference") {
 		t.Errorf("got exit code %d and %q", code, c.out.String())
 	}
 }
@@ -265,7 +280,7 @@ func TestVolunteersUntilToldToFinish(t *testing.T) {
 	data := t.TempDir()
 	c := cli{in: strings.NewReader("y\n")}
 	ended := make(chan int, 1)
-	go func() { ended <- c.run(t.Context(), "--hub", url, "--data", data, "--device", "reference", "--json") }()
+	go func() { ended <- c.run(t.Context(), "--hub", url, "--data", data, "--device", "cpu", "--json") }()
 	<-h.first
 
 	var status cli
@@ -273,7 +288,7 @@ func TestVolunteersUntilToldToFinish(t *testing.T) {
 		t.Errorf("status: got exit code %d, %q, %q", code, status.out.String(), status.err.String())
 	}
 	var second cli
-	if code := second.run(t.Context(), "--hub", url, "--data", data, "--device", "reference"); code != exitUsage || !strings.Contains(second.err.String(), "already") {
+	if code := second.run(t.Context(), "--hub", url, "--data", data, "--device", "cpu"); code != exitUsage || !strings.Contains(second.err.String(), "already") {
 		t.Errorf("a second node in the same folder: got exit code %d, %q", code, second.err.String())
 	}
 	var finish cli
@@ -308,7 +323,7 @@ func TestInterruptSaysGoodbyeAndConsentIsKept(t *testing.T) {
 		h.results, h.first = 0, make(chan struct{})
 		h.mu.Unlock()
 		ended := make(chan int, 1)
-		go func() { ended <- c.run(ctx, "run", "--hub", url, "--data", data, "--device", "reference") }()
+		go func() { ended <- c.run(ctx, "run", "--hub", url, "--data", data, "--device", "cpu") }()
 		<-h.first
 		interrupt()
 		if code := <-ended; code != exitDone {

@@ -79,7 +79,7 @@ func newRoot(s streams) *cobra.Command {
 		RunE:  root.RunE,
 	}
 	n.flags(volunteer)
-	root.AddCommand(volunteer, newDevices(s))
+	root.AddCommand(volunteer, newDevices(s, &n.data), newProbe(s, &n.data))
 	root.AddCommand(newControls(s, &n.data)...)
 	return root
 }

@@ -71,6 +71,9 @@ func describe(e worker.Event) (slog.Level, []slog.Attr) {
 	if e.Hub != "" {
 		attrs = append(attrs, slog.String("hub", e.Hub))
 	}
+	if e.Lane != "" {
+		attrs = append(attrs, slog.String("lane", e.Lane))
+	}
 	if e.Job != "" {
 		attrs = append(attrs, slog.String("job", e.Job), slog.Uint64("shard", e.Shard))
 	}
@@ -90,7 +93,7 @@ func describe(e worker.Event) (slog.Level, []slog.Attr) {
 		attrs = append(attrs, slog.String("reason", e.Reason))
 	}
 	switch e.Kind {
-	case worker.Disconnected, worker.Refused, worker.Returned:
+	case worker.Disconnected, worker.Refused, worker.Returned, worker.Lost, worker.Dropped:
 		return slog.LevelWarn, attrs
 	case worker.Leased, worker.Computing, worker.Computed, worker.Sealed, worker.Delivered, worker.Judged, worker.Revoked:
 		return slog.LevelDebug, attrs
@@ -103,7 +106,7 @@ func describe(e worker.Event) (slog.Level, []slog.Attr) {
 }
 
 // show keeps progress visible until ctx ends.
-func (w *watch) show(ctx context.Context, from *worker.Worker) {
+func (w *watch) show(ctx context.Context, from *volunteer) {
 	every := logEvery
 	if w.terminal {
 		every = lineEvery
