@@ -14,7 +14,7 @@ BUILD   := $(GO) build -trimpath -buildvcs=false
 # The page's program also leaves out symbols: they would be a third of the download.
 SMALL   := -ldflags='-s -w'
 
-TIMEOUT  ?= 10m # of one package's tests
+TIMEOUT  ?= 20m # of one package's tests
 FUZZTIME ?= 5s  # of each fuzz target
 BENCHTIME ?= 1s
 
@@ -51,8 +51,11 @@ wasm: ## Build the WebAssembly volunteers (page and headless) into site/dist
 	@mkdir -p $(CACHE)/wasm
 	@GOOS=js GOARCH=wasm $(BUILD) $(SMALL) -o $(CACHE)/wasm/worker.wasm ./wasm/cmd/worker
 	@GOOS=wasip1 GOARCH=wasm $(BUILD) $(SMALL) -o $(CACHE)/wasm/worker-wasip1.wasm ./wasm/cmd/worker
+	@GOOS=js GOARCH=wasm $(BUILD) $(SMALL) -o $(CACHE)/wasm/lab.wasm ./wasm/cmd/lab
 	@cp "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" $(CACHE)/wasm/wasm_exec.js
 	@for f in worker.wasm wasm_exec.js; do .ci/place $(CACHE)/wasm/$$f $(DIST); done
+	@gzip -9 -n -c $(CACHE)/wasm/lab.wasm >$(CACHE)/wasm/lab.wasm.gz
+	@cmp -s $(CACHE)/wasm/lab.wasm.gz $(DIST)/lab.wasm.gz || cp $(CACHE)/wasm/lab.wasm.gz $(DIST)/
 	@cmp -s $(CACHE)/wasm/worker-wasip1.wasm $(DIST)/worker-wasip1.wasm || cp $(CACHE)/wasm/worker-wasip1.wasm $(DIST)/
 
 .PHONY: site
@@ -73,6 +76,7 @@ test: deps wasm verify vet cross lint unit ## Everything the continuous integrat
 
 .PHONY: unit
 unit: wasm ## All Go tests: unit, conformance, cluster, headless WebAssembly, browser
+	@.ci/ptxas || export SHOAL_PTXAS=none; \
 	SHOAL_REQUIRE=all $(GO) test -timeout $(TIMEOUT) ./...
 
 .PHONY: race
@@ -85,7 +89,7 @@ test-wasi: wasm ## Only the tests that run the headless worker under wazero
 
 .PHONY: test-browser
 test-browser: deps wasm ## Only the tests that drive a real Chromium
-	SHOAL_REQUIRE=all $(GO) test -timeout $(TIMEOUT) ./site/... ./wasm/cmd/...
+	SHOAL_REQUIRE=all $(GO) test -timeout $(TIMEOUT) ./site/... ./wasm/cmd/... ./webgpu/browser/...
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (5s)
@@ -101,6 +105,11 @@ bench: build ## Speed of kernels and of a training step on each lane, then the G
 	$(BIN)/shoal bench step
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
 
+.PHONY: bench-peers
+bench-peers: ## Speed beside onnxruntime-web, TensorFlow.js and Dawn (npm brings 600 MB of them into .cache)
+	$(GO) run ./testharness/peers/cmd/peers browser
+	VK_ICD_FILENAMES=$${VK_ICD_FILENAMES-/usr/lib/chromium/vk_swiftshader_icd.json} $(GO) run ./testharness/peers/cmd/peers native -sizes 256,512
+
 ## Check and keep in order
 
 .PHONY: check
@@ -110,7 +119,7 @@ check: test race ## test and race, and no change left behind
 .PHONY: vet
 vet: ## go vet, here and for WebAssembly (make wasm compiles the commands)
 	$(GO) vet ./...
-	GOOS=js GOARCH=wasm $(GO) vet ./wasm/browser ./wasm/worker ./wasm/simd
+	GOOS=js GOARCH=wasm $(GO) vet ./webgpu/browser/... ./wasm/cmd/conformance ./wasm/browser ./wasm/worker ./wasm/simd ./testharness/peers/cmd/lane
 	GOOS=wasip1 GOARCH=wasm $(GO) vet ./wasm/worker ./wasm/simd
 
 .PHONY: cross

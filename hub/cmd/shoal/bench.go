@@ -2,27 +2,27 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"time"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"github.com/shoal-compute/shoal/hub/job/data"
+	"github.com/shoal-compute/shoal/testharness/lab"
 	"github.com/shoal-compute/shoal/webgpu/device"
-	"github.com/shoal-compute/shoal/webgpu/ops"
-	"github.com/shoal-compute/shoal/webgpu/program"
 )
 
 func newBench(s streams) *cobra.Command {
 	c := group(&cobra.Command{Use: "bench", Short: "Measure this machine's lanes"})
-	c.AddCommand(newBenchKernels(s), newBenchStep(s), newBenchMemory(s), newBenchVolunteer(s))
+	c.AddCommand(newBenchKernels(s), newBenchStep(s), newBenchMatrix(s), newBenchMemory(s), newBenchVolunteer(s))
 	return c
 }
 
 // kernelResult is one lane's speed at one size.
 type kernelResult struct {
 	Device  string  `json:"device"`
+	Detail  string  `json:"detail"` // adapter and driver
 	Threads int     `json:"threads"`
 	M       int     `json:"m"`
 	N       int     `json:"n"`
@@ -53,11 +53,7 @@ func newBenchKernels(s streams) *cobra.Command {
 			}
 			results := []kernelResult{}
 			for _, n := range sizes {
-				p, err := newProduct(n, n, n)
-				if err != nil {
-					return err
-				}
-				r, err := p.measureLanes(c.Context(), s, names, threads)
+				r, err := measureLanes(c.Context(), s, n, names, threads)
 				if err != nil {
 					return err
 				}
@@ -76,129 +72,67 @@ func newBenchKernels(s streams) *cobra.Command {
 
 func benchFlags(c *cobra.Command, asJSON *bool, names *[]string, threads *int) {
 	c.Flags().BoolVar(asJSON, "json", false, "print one JSON object on the last line")
-	c.Flags().StringSliceVar(names, "lanes", nil, "measure only these lanes")
+	c.Flags().StringSliceVar(names, "lanes", nil, "only these lanes: "+laneNames()+"; a GPU that a processor plays counts only if its lane is named")
 	c.Flags().IntVar(threads, "threads", 0, "threads of the cpu lane; 0: all")
 }
 
-// product is a matrix product with its operands and its true result.
-type product struct {
-	m, n, k int
-	program *program.Program
-	a, b    []byte
-	want    []int32
-}
-
-// newProduct makes a product of full-range int8 operands.
-func newProduct(m, n, k int) (*product, error) {
-	var b program.Builder
-	x := b.Input("a", ops.Int8(-128, 127, m, k))
-	y := b.Input("b", ops.Int8(-128, 127, n, k))
-	b.Output("out", b.One(ops.MatmulOp, []program.Value{x, y}, ops.NT(m, n, k).Attrs()...))
-	prog, err := b.Build()
+// measureLanes measures a product on every lane that this machine has.
+func measureLanes(ctx context.Context, s streams, n int, names []string, threads int) ([]kernelResult, error) {
+	p, err := lab.NewProduct(n, n, n)
 	if err != nil {
 		return nil, err
 	}
-	p := &product{m: m, n: n, k: k, program: prog, a: noise(1, m*k), b: noise(2, n*k)}
-	p.want = make([]int32, m*n)
-	for i := range m {
-		for j := range n {
-			s := int32(0)
-			for c, v := range p.a[i*k : (i+1)*k] {
-				s += int32(int8(v)) * int32(int8(p.b[j*k+c]))
-			}
-			p.want[i*n+j] = s
-		}
-	}
-	return p, nil
-}
-
-func noise(seed uint32, n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(data.PCG(data.PCG(seed) + uint32(i)))
-	}
-	return b
-}
-
-// measureLanes measures every lane that this machine has.
-func (p *product) measureLanes(ctx context.Context, s streams, names []string, threads int) ([]kernelResult, error) {
+	want := p.Sum()
 	var results []kernelResult
 	for _, l := range lanes {
 		if !wanted(names, l.name) {
 			continue
 		}
-		d, busy, err := l.open(ctx, threads)
-		if err != nil {
+		m, err := measureProduct(ctx, l, p, settings{threads: threads, software: len(names) > 0})
+		if errors.Is(err, device.ErrUnavailable) {
 			fmt.Fprintf(s.err, "%s: %v\n", l.name, err)
 			continue
-		}
-		seconds, exact, err := p.measure(ctx, d, busy)
-		caps := d.Caps()
-		if closed := d.Close(); err == nil {
-			err = closed
 		}
 		if err != nil {
 			return nil, fmt.Errorf("bench: %s: %w", l.name, err)
 		}
 		r := kernelResult{
-			Device: l.name, Threads: caps.Threads, M: p.m, N: p.n, K: p.k, Exact: exact,
-			GOPS: 2 * float64(p.m) * float64(p.n) * float64(p.k) / seconds / 1e9,
+			Device: l.name, Detail: m.Detail, Threads: m.Threads, M: n, N: n, K: n, Exact: m.Sum == want,
+			GOPS: 2 * float64(n) * float64(n) * float64(n) / m.Seconds / 1e9,
 		}
-		fmt.Fprintf(s.err, "%-12s %dx%dx%d  %8.2f GOP/s  exact %v  (%s)\n", r.Device, r.M, r.N, r.K, r.GOPS, r.Exact, caps.Detail)
+		fmt.Fprintf(s.err, "%-12s %dx%dx%d  %8.2f GOP/s  exact %v  (%s)\n", r.Device, r.M, r.N, r.K, r.GOPS, r.Exact, r.Detail)
 		results = append(results, r)
 	}
 	return results, nil
 }
 
-// measure returns the shortest time of several runs.
-func (p *product) measure(ctx context.Context, d device.Device, busy func() time.Duration) (seconds float64, exact bool, err error) {
-	if busy == nil {
-		start := time.Now()
-		busy = func() time.Duration { return time.Since(start) }
+func measureProduct(ctx context.Context, l lane, p *lab.Product, s settings) (m lab.Measured, err error) {
+	if l.open == nil {
+		err = runLab(ctx, nil, labArgs(s, "product", l.page, p.N), &m, nothing)
+		return m, err
 	}
-	exe, err := d.Load(p.program)
+	d, err := l.open(ctx, s)
 	if err != nil {
-		return 0, false, err
+		return m, err
 	}
-	defer exe.Close()
-	var in []device.Buffer
-	defer func() {
-		for _, b := range in {
-			b.Release()
-		}
-	}()
-	for _, operand := range [][]byte{p.a, p.b} {
-		b, err := d.Upload(operand)
-		if err != nil {
-			return 0, false, err
-		}
-		in = append(in, b)
-	}
-	out := make([]byte, 4*len(p.want))
-	best := time.Duration(1<<63 - 1)
-	for start, n := time.Now(), 0; n < 3 || time.Since(start) < time.Second; n++ {
-		t := busy()
-		res, err := exe.Run(ctx, in)
-		if err != nil {
-			return 0, false, err
-		}
-		best = min(best, busy()-t)
-		err = res[0].Read(out)
-		res[0].Release()
-		if err != nil {
-			return 0, false, err
-		}
-		if best > 5*time.Second {
-			break // one run says enough of a lane this slow
-		}
-	}
-	exact = true
-	for i, w := range p.want {
-		o := out[4*i:]
-		exact = exact && int32(uint32(o[0])|uint32(o[1])<<8|uint32(o[2])<<16|uint32(o[3])<<24) == w
-	}
-	return best.Seconds(), exact, nil
+	defer func() { err = errors.Join(err, d.Close()) }()
+	return p.Measure(ctx, d)
 }
+
+// labArgs are the arguments of the page's program.
+func labArgs(s settings, what, lane string, numbers ...int) []string {
+	var args []string
+	if s.software {
+		args = append(args, "-software")
+	}
+	args = append(args, what, lane)
+	for _, n := range numbers {
+		args = append(args, strconv.Itoa(n))
+	}
+	return args
+}
+
+func nothing(labMessage) error { return nil }
 
 // checkLanes refuses names that no lane has.
 func checkLanes(c *cobra.Command, names []string) error {

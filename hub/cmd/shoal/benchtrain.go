@@ -22,6 +22,9 @@ import (
 // left behind would take as much again as the guest itself.
 const guestLimit = 150 << 20
 
+// errMeasured ends a run that has been measured.
+var errMeasured = errors.New("measured")
+
 // newBenchVolunteer is what `bench memory` runs as a process of its own: the
 // WebAssembly volunteer under wazero and nothing else, until it is interrupted.
 func newBenchVolunteer(s streams) *cobra.Command {

@@ -38,6 +38,9 @@ func openBrowser(ctx context.Context, url string) (tab context.Context, stop fun
 		// As root, as in containers, Chromium's own sandbox cannot start. The
 		// page is this program's own.
 		chromedp.NoSandbox,
+		// Where there is no GPU it offers one that the processor plays, to
+		// pages that want it; the hub's page does not, unless told to.
+		chromedp.Flag("enable-unsafe-webgpu", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 	)

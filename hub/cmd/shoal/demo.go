@@ -3,13 +3,17 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +31,7 @@ type demo struct {
 	asJSON  bool
 	steps   int
 	browser string
+	tabs    []string
 	listen  string
 	dir     string
 	keep    bool
@@ -46,6 +51,14 @@ func newDemo(s streams) *cobra.Command {
 			if d.browser != "auto" && d.browser != "on" && d.browser != "off" {
 				return usagef(c, "--browser: want auto, on or off, got %q", d.browser)
 			}
+			for _, t := range d.tabs {
+				if t != "webgpu" && t != "webgl" && t != "wasm" {
+					return usagef(c, "--tabs: want some of webgpu, webgl and wasm, got %q", t)
+				}
+			}
+			if len(d.tabs) > 0 && c.Flags().Changed("browser") {
+				return usagef(c, "--tabs and --browser: choose one")
+			}
 			if d.steps < 1 {
 				return usagef(c, "--steps: must be at least 1, got %d", d.steps)
 			}
@@ -55,6 +68,7 @@ func newDemo(s streams) *cobra.Command {
 	c.Flags().BoolVar(&d.asJSON, "json", false, "print one JSON object on the last line")
 	c.Flags().IntVar(&d.steps, "steps", 30, "training steps")
 	c.Flags().StringVar(&d.browser, "browser", "auto", "drive a real browser tab: auto (if there is one), on or off")
+	c.Flags().StringSliceVar(&d.tabs, "tabs", nil, "open a tab, each in a browser of its own, for each of these: webgpu, webgl, wasm; a GPU that a processor plays will do")
 	c.Flags().StringVar(&d.listen, "listen", "127.0.0.1:0", "address of the hub; port 0 takes a free one")
 	c.Flags().StringVar(&d.dir, "data", "", "directory of the hub; a temporary one if left out")
 	c.Flags().BoolVar(&d.keep, "keep", false, "go on serving when the job is done, until interrupted")
@@ -68,7 +82,7 @@ type demoResult struct {
 	Steps            int            `json:"steps"`
 	LossFirst        float64        `json:"loss_first"`
 	LossLast         float64        `json:"loss_last"`
-	ValLast          float64        `json:"val_last"`
+	ValLast          *float64       `json:"val_last,omitempty"`
 	Shards           int            `json:"shards"`
 	ReplicasCompared int            `json:"replicas_compared"` // results that were compared with another of their shard
 	Mismatches       int            `json:"mismatches"`        // of them, those that differed
@@ -178,10 +192,20 @@ func (d *demo) volunteers(out io.Writer, url string, log *slog.Logger) ([]demoVo
 		return nil, err
 	}
 	all := []demoVolunteer{native, wazero}
+	if len(d.tabs) > 0 {
+		for _, lane := range d.tabs {
+			tab, err := browserVolunteer(url, lane)
+			if err != nil {
+				return nil, fmt.Errorf("--tabs %s: %w", lane, err)
+			}
+			all = append(all, tab)
+		}
+		return all, nil
+	}
 	if d.browser == "off" {
 		return all, nil
 	}
-	tab, err := browserVolunteer(url)
+	tab, err := browserVolunteer(url, "")
 	switch {
 	case err == nil:
 		all = append(all, tab)
@@ -253,9 +277,9 @@ func (d *demo) watch(ctx context.Context, s streams, cl *client.Client, id strin
 	return err
 }
 
-// volunteerTime is how long the slowest volunteer, a browser, may take to
-// start.
-const volunteerTime = 90 * time.Second
+// volunteerTime is how long the slowest volunteer may take to start: a browser
+// that tests a GPU which a processor plays.
+const volunteerTime = 4 * time.Minute
 
 // awaitVolunteers returns once n volunteers are connected.
 func awaitVolunteers(ctx context.Context, out io.Writer, cl *client.Client, n int) error {
@@ -336,6 +360,7 @@ func (r *demoResult) readReport(ctx context.Context, cl *client.Client) error {
 type receipt struct {
 	Results []struct {
 		Volunteer string `json:"volunteer"`
+		Lane      string `json:"lane"`
 		Verdict   string `json:"verdict"`
 	} `json:"results"`
 }
@@ -343,11 +368,18 @@ type receipt struct {
 // readReceipts counts who computed what. Receipts are as long as the job, so
 // they are read line by line.
 func (r *demoResult) readReceipts(ctx context.Context, cl *client.Client, volunteers []demoVolunteer) error {
-	kinds := map[string]string{}
-	r.Volunteers, r.ShardsBy = map[string]int{"native": 0, "wazero": 0, "browser": 0}, map[string]int{"native": 0, "wazero": 0, "browser": 0}
+	kinds := map[string]string{} // by public key, and of tabs by lane
+	r.Volunteers, r.ShardsBy = map[string]int{}, map[string]int{}
+	if !slices.ContainsFunc(volunteers, func(v demoVolunteer) bool { return v.lane != "" }) {
+		r.Volunteers["browser"], r.ShardsBy["browser"] = 0, 0 // scripts read it, whether there is one or not
+	}
 	for _, v := range volunteers {
-		if v.id != "" {
+		r.Volunteers[v.name], r.ShardsBy[v.name] = 0, 0
+		switch {
+		case v.id != "":
 			kinds[v.id] = v.name
+		case v.lane != "":
+			kinds[v.lane] = v.name
 		}
 	}
 	seen := map[string]bool{}
@@ -368,10 +400,7 @@ func (r *demoResult) readReceipts(ctx context.Context, cl *client.Client, volunt
 			}
 			switch res.Verdict {
 			case "confirmed":
-				kind := kinds[res.Volunteer]
-				if kind == "" {
-					kind = "browser"
-				}
+				kind := cmp.Or(kinds[res.Volunteer], kinds[res.Lane], "browser")
 				if !seen[res.Volunteer] {
 					seen[res.Volunteer] = true
 					r.Volunteers[kind]++
@@ -386,9 +415,17 @@ func (r *demoResult) readReceipts(ctx context.Context, cl *client.Client, volunt
 }
 
 func (d *demo) show(s streams, r *demoResult) error {
-	fmt.Fprintf(s.err, "loss         %.4f -> %.4f nats per byte, held out %.4f\n", r.LossFirst, r.LossLast, r.ValLast)
+	fmt.Fprintf(s.err, "loss         %.4f -> %.4f nats per byte", r.LossFirst, r.LossLast)
+	if r.ValLast != nil {
+		fmt.Fprintf(s.err, ", held out %.4f", *r.ValLast)
+	}
+	fmt.Fprintln(s.err)
 	fmt.Fprintf(s.err, "shards       %d, %d results compared, %d mismatches\n", r.Shards, r.ReplicasCompared, r.Mismatches)
-	fmt.Fprintf(s.err, "computed by  native %d, wazero %d, browser %d\n", r.ShardsBy["native"], r.ShardsBy["wazero"], r.ShardsBy["browser"])
+	var by []string
+	for _, name := range slices.Sorted(maps.Keys(r.ShardsBy)) {
+		by = append(by, fmt.Sprintf("%s %d", name, r.ShardsBy[name]))
+	}
+	fmt.Fprintf(s.err, "computed by  %s\n", strings.Join(by, ", "))
 	fmt.Fprintf(s.err, "the same     shoal reproduce examples/%s --set train.steps=%d --expect %s\n", examples.KJVNano, r.Steps, r.WeightsSHA256)
 	if d.asJSON {
 		return writeJSON(s.out, r)

@@ -10,23 +10,42 @@ import (
 // The whole path: a hub, and a native, a headless and a browser volunteer
 // that train one model exactly.
 func TestDemo(t *testing.T) {
+	needBuilt(t)
+	needBrowser(t)
+	testDemo(t, []string{"native", "wazero", "browser"}, "--browser", "on")
+}
+
+// Every way to compute in a browser beside native and headless ones: the same
+// bytes.
+func TestDemoOnEveryLaneOfABrowser(t *testing.T) {
+	needBuilt(t)
+	needBrowser(t)
+	testDemo(t, []string{"native", "wazero", "webgpu tab", "webgl tab", "wasm tab"}, "--tabs", "webgpu,webgl,wasm")
+}
+
+// needBuilt skips where the page's programs are not part of this binary.
+func needBuilt(t *testing.T) {
+	t.Helper()
+	if !site.Built() && os.Getenv("SHOAL_REQUIRE") != "" {
+		t.Fatal("the WebAssembly programs are not built: run make wasm")
+	}
+	if !site.Built() {
+		t.Skip("the WebAssembly programs are not built: make wasm")
+	}
+}
+
+func testDemo(t *testing.T, kinds []string, how ...string) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("runs the demo, which takes a minute")
 	}
-	if !site.Built() {
-		if os.Getenv("SHOAL_REQUIRE") != "" {
-			t.Fatal("the WebAssembly worker is not built: run make wasm")
-		}
-		t.Skip("the WebAssembly worker is not built: make wasm")
-	}
-	needBrowser(t)
-	code, out, errs := shoal(t, "demo", "--steps", "2", "--browser", "on", "--json")
+	code, out, errs := shoal(t, append([]string{"demo", "--steps", "2", "--json"}, how...)...)
 	if code != exitDone {
 		t.Fatalf("code %d: %s", code, errs)
 	}
 	var got demoResult
 	lastLine(t, out, &got)
-	for _, kind := range []string{"native", "wazero", "browser"} {
+	for _, kind := range kinds {
 		if got.Volunteers[kind] != 1 || got.ShardsBy[kind] == 0 {
 			t.Errorf("%s: %d volunteers with %d shards", kind, got.Volunteers[kind], got.ShardsBy[kind])
 		}

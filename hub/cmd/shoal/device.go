@@ -2,79 +2,104 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/shoal-compute/shoal/native/cuda"
+	"github.com/shoal-compute/shoal/native/gpu"
 	"github.com/shoal-compute/shoal/wasm/simd/wazerosimd"
 	"github.com/shoal-compute/shoal/webgpu/cpu"
 	"github.com/shoal-compute/shoal/webgpu/device"
+	"github.com/shoal-compute/shoal/webgpu/device/choose"
 	"github.com/shoal-compute/shoal/webgpu/reference"
 )
 
-// lane is a device that this program can open.
+// lane is a device that this program can use.
 type lane struct {
 	name string
-	// open opens the device. Where busy is not nil, it is what the device has
-	// computed for: then that counts in benchmarks, not what passes here.
-	open func(ctx context.Context, threads int) (d device.Device, busy func() time.Duration, err error)
-	// onlyBench lanes are no use to a job.
-	onlyBench bool
+	// open opens the device in this process.
+	open func(ctx context.Context, s settings) (device.Device, error)
+	// page is the lane's name in a browser, where lanes without open live.
+	page string
+	// gpu lanes are tested before a job relies on them: drivers err.
+	gpu bool
 }
 
-// lanes lists the devices in order of preference.
+// settings are what a command says about a lane.
+type settings struct {
+	threads  int  // of the cpu lane; 0: all
+	software bool // a GPU that a processor plays will do
+}
+
+// lanes lists the devices. The first one needs no driver and is on every
+// machine: it is what commands use that are not told otherwise.
 var lanes = []lane{
-	{name: "cpu", open: func(_ context.Context, threads int) (device.Device, func() time.Duration, error) {
-		d, err := cpu.New(cpu.Config{Threads: threads})
-		return d, nil, err
+	{name: "cpu", open: func(_ context.Context, s settings) (device.Device, error) {
+		return cpu.New(cpu.Config{Threads: s.threads})
 	}},
-	{name: "wasm", open: func(ctx context.Context, _ int) (device.Device, func() time.Duration, error) {
-		d, err := wazerosimd.Open(ctx, 0)
-		return d, nil, err
+	{name: "vulkan", gpu: true, open: func(ctx context.Context, s settings) (device.Device, error) {
+		return gpu.Device(ctx, gpu.Config{Software: s.software, Version: "shoal"})
 	}},
-	{name: "reference", open: func(context.Context, int) (device.Device, func() time.Duration, error) {
-		return reference.New(), nil, nil
+	{name: "cuda", gpu: true, open: func(ctx context.Context, _ settings) (device.Device, error) {
+		return cuda.Device(ctx, cuda.Config{})
 	}},
-	{name: "wasm-browser", onlyBench: true, open: func(ctx context.Context, _ int) (device.Device, func() time.Duration, error) {
-		return openBrowserLane(ctx)
+	{name: "wasm", open: func(ctx context.Context, _ settings) (device.Device, error) {
+		return wazerosimd.Open(ctx, 0)
 	}},
+	{name: "reference", open: func(context.Context, settings) (device.Device, error) {
+		return reference.New(), nil
+	}},
+	{name: "webgpu", page: "webgpu"},
+	{name: "webgl", page: "webgl"},
+	{name: "wasm-browser", page: "wasm"},
 }
 
-// jobLanes names the lanes that jobs can run on.
-func jobLanes() string {
+// softwareGPUs tells whether GPUs that a processor plays are used where nobody
+// asks for them: they are slower than the cpu lane, and for tests.
+func softwareGPUs() bool { return os.Getenv("SHOAL_SOFTWARE_GPU") == "1" }
+
+func laneNames() string {
 	var names []string
 	for _, l := range lanes {
-		if !l.onlyBench {
-			names = append(names, l.name)
-		}
+		names = append(names, l.name)
 	}
 	return strings.Join(names, ", ")
 }
 
-// openDevice opens the named lane, or the first that this machine has.
-func openDevice(ctx context.Context, name string) (device.Device, error) {
-	var failed []string
+// findLane finds a lane by name; "auto" is the first.
+func findLane(c *cobra.Command, name string) (lane, error) {
 	for _, l := range lanes {
-		if l.onlyBench || name != "auto" && name != l.name {
-			continue
+		if name == l.name || name == "auto" {
+			return l, nil
 		}
-		d, _, err := l.open(ctx, 0)
-		if err == nil {
-			return d, nil
-		}
-		if name != "auto" {
-			return nil, fmt.Errorf("device %s: %w", name, err)
-		}
-		failed = append(failed, fmt.Sprintf("%s: %v", l.name, err))
 	}
-	if name != "auto" {
-		return nil, &usageError{command: "shoal", problem: fmt.Sprintf("--device: want auto, %s, got %q", jobLanes(), name)}
+	return lane{}, usagef(c, "--device: want auto, %s, got %q", laneNames(), name)
+}
+
+// openLane opens a lane of this process for a job. One with a driver must
+// first pass the test that a volunteer's must.
+func openLane(ctx context.Context, l lane) (device.Device, error) {
+	open := func(ctx context.Context) (device.Device, error) {
+		return l.open(ctx, settings{software: softwareGPUs()})
 	}
-	return nil, fmt.Errorf("no device works here: %s", strings.Join(failed, "; "))
+	if !l.gpu {
+		d, err := open(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("device %s: %w", l.name, err)
+		}
+		return d, nil
+	}
+	d, v := choose.Config{}.Try(ctx, choose.Lane{Name: l.name, Open: open})
+	if d == nil {
+		return nil, errors.Join(ctx.Err(), fmt.Errorf("device %s: %s", l.name, v.Error))
+	}
+	return d, nil
 }
 
 func deviceFlag(c *cobra.Command, name *string) {
-	c.Flags().StringVar(name, "device", "auto", "what computes: auto, "+jobLanes())
+	c.Flags().StringVar(name, "device", "auto", "what computes: "+laneNames()+"; auto is "+lanes[0].name)
 }

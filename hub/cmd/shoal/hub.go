@@ -114,7 +114,7 @@ func (h *hubSettings) read(file string, flags hubSettings) error {
 // hubConfig is a hub of this program: its job kinds, its page, and the best
 // device of this machine for the hub's own part.
 func hubConfig(ctx context.Context, listen, dir string, log *slog.Logger) (hub.Config, error) {
-	d, err := openDevice(ctx, "auto")
+	d, err := openLane(ctx, lanes[0])
 	if err != nil {
 		return hub.Config{}, err
 	}

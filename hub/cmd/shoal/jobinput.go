@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,8 +17,8 @@ import (
 // jobInput is a job file given on the command line.
 type jobInput struct {
 	spec *job.Spec
-	dir  data.Dir // what data files are relative to
 	kind job.Kind
+	read func(ctx context.Context, name string) ([]byte, error) // data files: those beside the job file
 }
 
 // readJob reads a job file, or standard input for "-", and applies --set.
@@ -38,9 +39,9 @@ func parseJob(text []byte, name string, set []string) (*jobInput, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &jobInput{spec: spec, kind: kind, dir: "."}
+	in := &jobInput{spec: spec, kind: kind, read: data.Dir(".").Read}
 	if name != "-" {
-		in.dir = data.Dir(filepath.Dir(name))
+		in.read = data.Dir(filepath.Dir(name)).Read
 	}
 	return in, nil
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/shoal-compute/shoal/hub/job"
 	"github.com/shoal-compute/shoal/hub/job/local"
-	"github.com/shoal-compute/shoal/hub/job/train"
+	"github.com/shoal-compute/shoal/testharness/lab"
 )
 
 func newReproduce(s streams) *cobra.Command {
@@ -35,7 +35,14 @@ func newReproduce(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := reproduce(c.Context(), in, device, progress(s.err))
+			l, err := findLane(c, device)
+			if err != nil {
+				return err
+			}
+			if l.open == nil && dir != "" {
+				return usagef(c, "-o: lane %s is in a browser, which writes no files", l.name)
+			}
+			r, err := reproduce(c.Context(), in, l, progress(s.err))
 			if err != nil {
 				return err
 			}
@@ -67,44 +74,59 @@ func newReproduce(s streams) *cobra.Command {
 type reproduced struct {
 	WeightsSHA256 string   `json:"weights_sha256"`
 	LossLast      float64  `json:"loss_last"`
-	ValLast       float64  `json:"val_last"`
+	ValLast       *float64 `json:"val_last,omitempty"`
 	AccuracyLast  *float64 `json:"accuracy_last,omitempty"`
 	Steps         int      `json:"steps"`
 	Seconds       float64  `json:"seconds"`
 	Device        string   `json:"device"`
+	Detail        string   `json:"detail"` // adapter and driver
 
 	artifacts []job.Artifact
 }
 
-func reproduce(ctx context.Context, in *jobInput, deviceName string, report func(job.Report)) (*reproduced, error) {
-	d, err := openDevice(ctx, deviceName)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
+func reproduce(ctx context.Context, in *jobInput, l lane, report func(job.Report)) (*reproduced, error) {
 	start := time.Now()
-	res, err := local.Run(ctx, in.kind, in.spec, local.Config{Device: d, Data: in.dir.Read, Progress: report})
+	res, sum, err := in.reproduceOn(ctx, l, report)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := res.Artifact(train.FileReport)
-	if err != nil {
-		return nil, err
-	}
-	var sum train.Summary
-	if err := json.Unmarshal(raw, &sum); err != nil {
-		return nil, err
-	}
-	return &reproduced{
+	r := &reproduced{
 		WeightsSHA256: sum.WeightsSHA256,
 		LossLast:      sum.LossLast,
 		ValLast:       sum.ValLast,
 		AccuracyLast:  sum.AccuracyLast,
 		Steps:         sum.Steps,
 		Seconds:       time.Since(start).Seconds(),
-		Device:        d.Caps().Lane,
-		artifacts:     res.Artifacts,
-	}, nil
+		Device:        sum.Lane,
+		Detail:        sum.Detail,
+	}
+	if res != nil {
+		r.artifacts = res.Artifacts
+	}
+	return r, nil
+}
+
+// reproduceOn computes the job on a lane of this process or of a browser; the
+// latter keeps its files.
+func (in *jobInput) reproduceOn(ctx context.Context, l lane, report func(job.Report)) (*local.Result, lab.Reproduced, error) {
+	if l.open == nil {
+		var sum lab.Reproduced
+		err := runLab(ctx, in, []string{"-software", "reproduce", l.page}, &sum, func(m labMessage) error {
+			var r job.Report
+			if err := json.Unmarshal([]byte(m.Value), &r); err != nil {
+				return err
+			}
+			report(r)
+			return nil
+		})
+		return nil, sum, err
+	}
+	d, err := openLane(ctx, l)
+	if err != nil {
+		return nil, lab.Reproduced{}, err
+	}
+	defer d.Close()
+	return lab.Reproduce(ctx, d, in.spec, in.read, report)
 }
 
 // progress writes a line for every evaluation and, in between, at most one a

@@ -74,7 +74,7 @@ func (in *jobInput) check(ctx context.Context, cl *client.Client) (job.Plan, err
 	return in.kind.Check(ctx, in.spec, job.Env{
 		Blobs:  &remoteBlobs{Blobs: local.NewBlobs(), client: cl},
 		Device: reference.New(),
-		Data:   in.dir.Read,
+		Data:   in.read,
 	})
 }
 
@@ -119,7 +119,7 @@ func (in *jobInput) upload(ctx context.Context, cl *client.Client, d job.Data) (
 		if strings.HasPrefix(name, "sha256:") {
 			return name, nil
 		}
-		data, err := in.dir.Read(ctx, name)
+		data, err := in.read(ctx, name)
 		if err != nil {
 			return "", &inputError{err}
 		}

@@ -28,7 +28,8 @@ import (
 // context ends or something fails.
 type demoVolunteer struct {
 	name string
-	id   string // public key, hexadecimal; empty for the browser, which makes its own
+	id   string // public key, hexadecimal; empty for a browser, which makes its own
+	lane string // of a browser tab that is told what computes, and known by it
 	run  func(ctx context.Context) error
 }
 
@@ -101,16 +102,21 @@ func wazeroVolunteer(hubURL string, stderr io.Writer) (demoVolunteer, error) {
 }
 
 // browserVolunteer opens the hub's page in a real browser, agrees to what it
-// says, and lets it compute.
-func browserVolunteer(hubURL string) (demoVolunteer, error) {
+// says, and lets it compute: with what the page picks or, if a lane is named,
+// with that.
+func browserVolunteer(hubURL, lane string) (demoVolunteer, error) {
 	if _, err := findBrowser(); err != nil {
 		return demoVolunteer{}, err
 	}
 	if !site.Built() {
 		return demoVolunteer{}, errors.New("this program was built without the page's WebAssembly: run make build")
 	}
-	return demoVolunteer{name: "browser", run: func(ctx context.Context) error {
-		tab, stop, err := openBrowser(ctx, hubURL)
+	name, address := "browser", hubURL
+	if lane != "" {
+		name, address = lane+" tab", hubURL+"/?device="+lane
+	}
+	return demoVolunteer{name: name, lane: lane, run: func(ctx context.Context) error {
+		tab, stop, err := openBrowser(ctx, address)
 		if err != nil {
 			return err
 		}
