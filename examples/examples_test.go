@@ -111,8 +111,8 @@ func TestTorchEval(t *testing.T) {
 		t.Fatalf("torch_eval.py: %v", err)
 	}
 	loss, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-	if err != nil || math.Abs(loss-sum.ValLast) > 0.01 {
-		t.Errorf("PyTorch says %s, the integers %.4f", out, sum.ValLast)
+	if err != nil || sum.ValLast == nil || math.Abs(loss-*sum.ValLast) > 0.01 {
+		t.Errorf("PyTorch says %s, the integers %.4f", out, *sum.ValLast)
 	}
 }
 
