@@ -22,7 +22,7 @@ func newProgram(s streams) *cobra.Command {
 		},
 	}
 	setFlag(dump, &set)
-	c.AddCommand(dump)
+	c.AddCommand(dump, newTrace(s))
 	return c
 }
 
