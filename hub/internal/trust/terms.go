@@ -1,0 +1,150 @@
+package trust
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Assurance is the kind of promise a job asks for.
+type Assurance string
+
+// The assurances.
+const (
+	// Audited bounds the probability that an accepted result is wrong when
+	// everybody errs at a steady rate; others are caught with the audit rate.
+	Audited Assurance = "audited"
+	// Replicated adds: at least so many unrelated volunteers agree.
+	Replicated Assurance = "replicated"
+	// Full adds: every result is checked by a trusted auditor.
+	Full Assurance = "full"
+)
+
+// The epsilons a job may ask for. Below the least, the evidence of a whole
+// population of volunteers would not carry the claim.
+const (
+	MinEpsilon = 1e-9
+	MaxEpsilon = 0.1
+)
+
+// Terms is what a job asks of its results, and what the hub spends on it.
+type Terms struct {
+	Epsilon   float64
+	Assurance Assurance
+	Replicas  int // for Replicated
+
+	AuditFloor float64 // least share of results checked by another volunteer
+	Auditors   float64 // share of results checked by the operator's own auditors
+	PairAudits float64 // and of those on which volunteers agreed, further
+	Memory     Memory
+}
+
+// NewTerms returns the terms of a job; "" is Audited.
+func NewTerms(epsilon float64, a Assurance, replicas int) (Terms, error) {
+	t := Terms{
+		Epsilon: epsilon, Assurance: a, Replicas: replicas,
+		AuditFloor: 0.01, Auditors: 0.002, PairAudits: 0.05, Memory: DefaultMemory(),
+	}
+	switch {
+	case !(epsilon >= MinEpsilon && epsilon <= MaxEpsilon):
+		return Terms{}, fmt.Errorf("trust.epsilon: %g, want %g to %g", epsilon, MinEpsilon, MaxEpsilon)
+	case a == "":
+		t.Assurance = Audited
+	case a == Replicated && (replicas < 2 || replicas > MaxReplicas):
+		return Terms{}, fmt.Errorf("trust.replicas: %d, want 2 to %d with assurance replicated", replicas, MaxReplicas)
+	case a != Audited && a != Replicated && a != Full:
+		return Terms{}, fmt.Errorf("trust.assurance: %q, want audited, replicated or full", a)
+	}
+	return t, nil
+}
+
+// aloneMargin is how much better than epsilon a device must be to be believed
+// alone. A prior learned from a population is itself uncertain, and a formula
+// that plugs it in is too sure; and epsilon is per result, while a long-lived
+// hub accepts hundreds of millions of them.
+const aloneMargin = 100
+
+// marginCost is how much evidence that margin may cost a device. Past it
+// epsilon itself decides: otherwise a handful of liars who wait until they are
+// believed could make every honest device look doubtful for good, and double
+// the price of all jobs.
+const marginCost = 2048
+
+// apprenticeship is how much evidence every device needs, however honest those
+// before it were: a population may change faster than its prior.
+const apprenticeship = 256
+
+// Needed is how much evidence makes a device's word enough; +Inf when none does.
+func (t Terms) Needed(c Curve) float64 {
+	needed := min(c.Needed(t.Epsilon/aloneMargin), max(c.Needed(t.Epsilon), marginCost))
+	return max(needed, apprenticeship)
+}
+
+// Decision says how one shard is verified.
+type Decision struct {
+	// Replicate: the candidate's result needs others, until Enough.
+	Replicate bool
+	// Check is the probability with which another, unrelated volunteer checks
+	// the result afterwards. The candidate cannot tell.
+	Check float64
+	// Audit is the probability with which an auditor of the operator does.
+	Audit float64
+	// Pairs is the further probability of an audit for a result on which two
+	// or more agree. It is what a ring fears, which lies only where it holds
+	// all replicas; and such results are few once people are known.
+	Pairs float64
+}
+
+// Decide says how a shard is verified that goes to a device with this much
+// evidence.
+func (t Terms) Decide(c Curve, r Record) Decision {
+	if t.Assurance == Full {
+		return Decision{Audit: 1}
+	}
+	needed := t.Needed(c)
+	if t.Assurance == Replicated || r.Verified < needed {
+		return Decision{Replicate: true, Audit: t.Auditors, Pairs: t.PairAudits}
+	}
+	return Decision{Check: t.checks(needed), Audit: t.Auditors, Pairs: t.PairAudits}
+}
+
+// checks is the rate of checks that keeps evidence where it must be: of
+// Memory.Results results one e-th of the evidence is lost, so a share q of
+// checks holds q*Memory.Results, which is to be a quarter more than needed.
+// The auditors' share counts too.
+func (t Terms) checks(needed float64) float64 {
+	return min(max(1.25*needed/t.Memory.Results-t.Auditors, t.AuditFloor), 1)
+}
+
+// AuditorRisk is the risk of an auditor of the operator: its answer is the truth.
+const AuditorRisk = 0
+
+// Enough reports whether a shard may be accepted once devices with these risks
+// agree, and with which risk of being wrong. Whether one alone may suffice is
+// for Decide to say. Under Full no volunteer's word ever does.
+func (t Terms) Enough(risks []float64) (float64, bool) {
+	risk := Agreement(risks, nil)
+	switch t.Assurance {
+	case Full:
+		return risk, slices.Contains(risks, AuditorRisk)
+	case Replicated:
+		return risk, len(risks) >= t.Replicas && risk <= t.Epsilon
+	}
+	return risk, risk <= t.Epsilon
+}
+
+// Agreement bounds the probability that an answer is wrong which devices with
+// risks `agree` returned while those with risks `dissent` returned others. It
+// assumes that errors are independent, which Related is there for, and the
+// worst of everything else: that whoever is wrong returns the same wrong bytes.
+func Agreement(agree, dissent []float64) float64 {
+	right, wrong := 0.0, 0.0 // logarithms of likelihoods
+	for _, r := range agree {
+		right += math.Log1p(-r)
+		wrong += math.Log(r)
+	}
+	for _, r := range dissent {
+		right += math.Log(r)
+	}
+	return 1 / (1 + math.Exp(right-wrong))
+}

@@ -1,0 +1,202 @@
+package trust
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shoal-compute/shoal/hub/internal/volunteer"
+	"github.com/shoal-compute/shoal/hub/job"
+)
+
+func terms(t *testing.T, epsilon float64, a Assurance, replicas int) Terms {
+	t.Helper()
+	terms, err := NewTerms(epsilon, a, replicas)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return terms
+}
+
+func TestNewTerms(t *testing.T) {
+	for _, tc := range []struct {
+		epsilon  float64
+		a        Assurance
+		replicas int
+		field    string
+	}{
+		{1e-6, "", 0, ""},
+		{1e-6, Full, 0, ""},
+		{1e-6, Replicated, 3, ""},
+		{0, Audited, 0, "trust.epsilon"},
+		{math.NaN(), Audited, 0, "trust.epsilon"},
+		{0.5, Audited, 0, "trust.epsilon"},
+		{1e-6, Replicated, 1, "trust.replicas"},
+		{1e-6, Replicated, MaxReplicas + 1, "trust.replicas"},
+		{1e-6, "certain", 0, "trust.assurance"},
+	} {
+		_, err := NewTerms(tc.epsilon, tc.a, tc.replicas)
+		if (err == nil) != (tc.field == "") || err != nil && !strings.Contains(err.Error(), tc.field) {
+			t.Errorf("NewTerms(%g, %q, %d): %v, want an error naming %q", tc.epsilon, tc.a, tc.replicas, err, tc.field)
+		}
+	}
+}
+
+func TestAgreementIsMonotone(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	for range 2000 {
+		draw := func(n int) (list []float64) {
+			for range n {
+				list = append(list, math.Exp(-20*rng.Float64()))
+			}
+			return list
+		}
+		agree, dissent := draw(1+rng.IntN(5)), draw(rng.IntN(3))
+		r := Agreement(agree, dissent)
+		if !(r >= 0 && r <= 1) {
+			t.Fatalf("Agreement(%v, %v) = %g", agree, dissent, r)
+		}
+		if more := Agreement(append(agree, rng.Float64()/2), dissent); more > r*(1+1e-9) {
+			t.Fatalf("one more agrees and the risk rises from %g to %g", r, more)
+		}
+		if less := Agreement(agree, append(dissent, rng.Float64())); less < r*(1-1e-9) {
+			t.Fatalf("one dissents and the risk falls from %g to %g", r, less)
+		}
+		worse := append([]float64{min(1, 2*agree[0])}, agree[1:]...)
+		if w := Agreement(worse, dissent); w < r*(1-1e-9) {
+			t.Fatalf("a riskier supporter lowers the risk from %g to %g", r, w)
+		}
+	}
+	if r := Agreement([]float64{0.5, AuditorRisk}, []float64{1e-9}); r != 0 {
+		t.Errorf("an auditor agrees: %g", r)
+	}
+	if r := Agreement([]float64{1e-9, 1e-9}, []float64{AuditorRisk}); r != 1 {
+		t.Errorf("an auditor dissents: %g", r)
+	}
+	if r := Agreement([]float64{0.01}, nil); math.Abs(r-0.01) > 1e-12 {
+		t.Errorf("one supporter of risk 0.01: %g", r)
+	}
+}
+
+func TestDecide(t *testing.T) {
+	c := village(6, 20_000, 0.3, 0.05, 2000).Prior("c").Curve()
+	audited := terms(t, 1e-6, Audited, 0)
+	needed := audited.Needed(c)
+	if c.Risk(needed) > 1e-6 {
+		t.Errorf("risk %g where %g verified results are said to be enough", c.Risk(needed), needed)
+	}
+	if d := audited.Decide(c, Record{}); !d.Replicate {
+		t.Errorf("a stranger is believed alone: %+v", d)
+	}
+	known := audited.Decide(c, Record{Verified: needed})
+	if known.Replicate || known.Check < audited.AuditFloor || known.Check+known.Audit > 0.05 {
+		t.Errorf("a well-known device gets %+v; want alone, checked at most 5 %% of the time", known)
+	}
+	if d := terms(t, 1e-6, Full, 0).Decide(c, Record{Verified: 1e6}); d.Audit != 1 {
+		t.Errorf("full assurance audits with %g", d.Audit)
+	}
+	if d := terms(t, 1e-6, Replicated, 2).Decide(c, Record{Verified: 1e6}); !d.Replicate {
+		t.Error("replicated assurance believes a device alone")
+	}
+	// Checks keep the evidence where it must be: at their rate it does not
+	// fade below what is needed.
+	r, m := Record{Verified: needed}, audited.Memory
+	for range 10_000 {
+		r = m.After(r, 1000, int64((known.Check+known.Audit)*1000), time.Time{})
+	}
+	if r.Verified < needed {
+		t.Errorf("ten million results later %g verified are left of %g", r.Verified, needed)
+	}
+}
+
+// A smaller epsilon never asks for less.
+func TestEpsilonIsMonotone(t *testing.T) {
+	c := village(8, 5000, 0.3, 0.05, 2000).Prior("c").Curve()
+	last := 0.0
+	for e := 0.1; e >= MinEpsilon; e /= 2 {
+		n := terms(t, e, Audited, 0).Needed(c)
+		if n < last {
+			t.Errorf("epsilon %g needs %g verified results, a larger one %g", e, n, last)
+		}
+		last = n
+	}
+}
+
+func TestEnough(t *testing.T) {
+	audited, three, full := terms(t, 1e-6, Audited, 0), terms(t, 1e-6, Replicated, 3), terms(t, 1e-6, Full, 0)
+	for _, tc := range []struct {
+		name  string
+		terms Terms
+		risks []float64
+		want  bool
+	}{
+		{"two strangers", audited, []float64{0.2, 0.2}, false},
+		{"a stranger and one well known", audited, []float64{0.2, 1e-6}, true},
+		{"nine strangers", audited, []float64{.2, .2, .2, .2, .2, .2, .2, .2, .2}, false},
+		{"eleven strangers", audited, []float64{.2, .2, .2, .2, .2, .2, .2, .2, .2, .2, .2}, true},
+		{"two of three", three, []float64{1e-8, 1e-8}, false},
+		{"three of three", three, []float64{1e-8, 1e-8, 1e-8}, true},
+		{"nobody", audited, nil, false},
+		{"full, the best of volunteers", full, []float64{1e-9, 1e-9}, false},
+		{"full, an auditor", full, []float64{0.2, AuditorRisk}, true},
+	} {
+		risk, got := tc.terms.Enough(tc.risks)
+		if got != tc.want || got && risk > 1e-6 {
+			t.Errorf("%s: enough %t with risk %g, want %t", tc.name, got, risk, tc.want)
+		}
+	}
+}
+
+// Like every policy: it does not change its mind, wants more while undecided,
+// and what it accepts is within epsilon.
+func TestWeighed(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	accepted := 0
+	for range 3000 {
+		risks := map[volunteer.ID]float64{}
+		w := Weighed{
+			Terms: terms(t, 1e-4, Audited, 0), Least: 1 + rng.IntN(2),
+			Risk: func(e Evidence) float64 { return risks[e.Volunteer] },
+		}
+		var all []Evidence
+		var settled *Verdict
+		for i := range 12 {
+			id := volunteer.ID{byte(i)}
+			risks[id] = math.Exp(-10 * rng.Float64())
+			all = append(all, Evidence{Volunteer: id, Result: job.Hash{byte(rng.IntN(2))}})
+			v := w.Judge(all)
+			if settled != nil && (!v.Accepted || v.Result != settled.Result) {
+				t.Fatalf("settled on %x, then %+v", settled.Result[0], v)
+			}
+			if !v.Accepted {
+				if v.Wanted <= len(all) {
+					t.Fatalf("undecided, yet wants no more: %+v", v)
+				}
+				continue
+			}
+			if settled == nil {
+				accepted++
+				var agree, dissent []float64
+				for _, e := range all {
+					if e.Result == v.Result {
+						agree = append(agree, risks[e.Volunteer])
+					} else {
+						dissent = append(dissent, risks[e.Volunteer])
+					}
+				}
+				if r := Agreement(agree, dissent); r > 1e-4 || len(agree) < w.Least {
+					t.Fatalf("accepted at risk %g with %d supporters of %d", r, len(agree), w.Least)
+				}
+			}
+			settled = &v
+		}
+	}
+	if accepted < 1000 {
+		t.Errorf("only %d of 3000 shards were ever accepted", accepted)
+	}
+	if v := (Weighed{Terms: terms(t, 1e-4, Audited, 0)}).Judge(nil); v.Accepted || v.Wanted != 1 {
+		t.Errorf("no evidence: %+v", v)
+	}
+}
