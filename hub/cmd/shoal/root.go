@@ -73,6 +73,7 @@ func newRoot(s streams) *cobra.Command {
 		newJob(s),
 		newReproduce(s),
 		newProgram(s),
+		newSimulate(s),
 		newDispute(s),
 		newBench(s),
 	)
