@@ -136,6 +136,25 @@ func TestAddressNamesTheDevice(t *testing.T) {
 	}
 }
 
+func TestAddressIsChecked(t *testing.T) {
+	hub := newFakeHub(t)
+	for query, want := range map[string]string{
+		"device=floppy":           "“floppy”. It may name webgpu, webgl, wasm",
+		"device=wasm,toString":    "“toString”",
+		"device=":                 "“”",
+		"device=wasm&binding=abc": "binding of “abc”",
+		"device=wasm&binding=-1":  "binding of “-1”",
+		"binding=":                "binding of “”",
+	} {
+		p := open(t, hub.URL+"/?"+query)
+		p.click("#agree")
+		p.until(fmt.Sprintf(`!document.getElementById("problem").hidden && document.getElementById("problem").textContent.includes(%q)`, want))
+		if n := len(hub.told()); n != 0 {
+			t.Fatalf("?%s: a thread was started", query)
+		}
+	}
+}
+
 func TestEarlierConsentIsForWebAssemblyAlone(t *testing.T) {
 	hub := newFakeHub(t)
 	p := open(t, hub.URL)
@@ -157,6 +176,14 @@ func TestEarlierConsentIsForWebAssemblyAlone(t *testing.T) {
 	told := hub.told()
 	if last := told[len(told)-1]; !slices.Equal(last.Lanes, []string{"wasm"}) {
 		t.Errorf("the thread was told %+v", last)
+	}
+	// An address may not widen it: the person is asked again.
+	p.must(chromedp.Do(p.ctx, chromedp.Navigate(hub.URL+"/?device=webgl")))
+	p.until(`!document.getElementById("consent").hidden`)
+	for _, m := range hub.told() {
+		if slices.Contains(m.Lanes, "webgl") {
+			t.Errorf("a device was started that nobody agreed to: %+v", m)
+		}
 	}
 }
 

@@ -22,7 +22,8 @@ let kept = {}; // what the thread found out about devices at earlier visits
 // The address may say what computes: ?device=webgl, or ?device=webgpu,wasm.
 const asked = new URLSearchParams(location.search);
 const devices = asked.get("device")?.split(",").map((d) => d.trim()).filter(Boolean);
-const binding = Number(asked.get("binding")) || undefined;
+const binding = asked.has("binding") ? Number(asked.get("binding")) : undefined;
+const mistake = wrongAddress();
 
 compute.keep = (key, data) => {
   if (Object.keys(kept).length >= 50) kept = {}; // drivers and builds come and go
@@ -55,8 +56,20 @@ $("pause").addEventListener("click", () => compute.pause());
 $("finish").addEventListener("click", () => compute.finish());
 $("stop").addEventListener("click", () => compute.stop());
 
+// wrongAddress says what the address asks for that cannot be.
+function wrongAddress() {
+  const unknown = devices?.find((d) => !Object.hasOwn(LANES, d));
+  if (unknown !== undefined || devices?.length === 0) {
+    return `The address of this page asks for the device “${unknown ?? ""}”. It may name ${Object.keys(LANES).join(", ")}, as in ?device=wasm.`;
+  }
+  if (binding !== undefined && !(Number.isInteger(binding) && binding > 0)) {
+    return `The address of this page asks for a binding of “${asked.get("binding")}”. It may be a number of bytes, as in ?binding=134217728.`;
+  }
+  return "";
+}
+
 async function start() {
-  if (!valid()) { show(); return; }
+  if (mistake || !valid()) { show(); return; }
   compute.start({ seed: await seed(), consent, lanes: devices ?? agreedLanes(), binding, kept });
 }
 
@@ -73,9 +86,11 @@ async function withdraw() {
   $("device").focus();
 }
 
-// valid reports whether the consent still holds; an expired one is dropped.
+// valid reports whether the consent still holds. An expired one is dropped, and
+// so is one that does not cover what the address asks for.
 function valid() {
-  if (consent && new Date(consent.expires) <= new Date()) {
+  const uncovered = !mistake && devices?.some((d) => !(consent?.lanes ?? ["wasm"]).includes(d));
+  if (consent && (uncovered || new Date(consent.expires) <= new Date())) {
     consent = null;
     compute.stop();
     forget("consent");
@@ -127,7 +142,7 @@ function showDevice(news) {
   const agreed = consent !== null;
   $("consent").hidden = agreed;
   $("running").hidden = !agreed;
-  const problem = compute.errors.at(-1) ?? "";
+  const problem = mistake || (compute.errors.at(-1) ?? "");
   $("problem").hidden = problem === "";
   set("problem", problem);
   set("runs-now", runsNow());
