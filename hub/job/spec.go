@@ -94,9 +94,16 @@ type Train struct {
 	EvalEvery  int     `yaml:"eval_every" json:"eval_every,omitempty"` // steps between evaluations; 0: only at the end; -1: none
 }
 
-// Trust says how results are to be believed.
+// Trust says how results are to be believed. With neither Epsilon nor
+// Assurance, Replicas equal results are enough, and one is the default: such a
+// job trusts whoever computes it.
 type Trust struct {
-	Replicas int `yaml:"replicas" json:"replicas,omitempty"` // volunteers that compute each shard; default 1
+	// Epsilon bounds the probability that an accepted result is wrong.
+	Epsilon Decimal `yaml:"epsilon" json:"epsilon,omitempty"`
+	// Assurance is audited, replicated or full; audited when only Epsilon is given.
+	Assurance string `yaml:"assurance" json:"assurance,omitempty"`
+	// Replicas is how many volunteers compute each shard, alone or with assurance replicated.
+	Replicas int `yaml:"replicas" json:"replicas,omitempty"`
 }
 
 // Limits bounds what a job may take.
