@@ -7,7 +7,7 @@ import (
 	"github.com/shoal-compute/shoal/webgpu/program"
 )
 
-// CheckRanges reports the first input value outside the range its program
+// CheckRanges reports the first input, or output, value outside the range its program
 // declares. The proof of a program holds only for inputs within their ranges,
 // gathers included, so every device checks before it runs.
 func CheckRanges(ports []program.Port, data [][]byte) error {
@@ -26,7 +26,7 @@ func checkRange(p program.Port, data []byte) error {
 	}
 	lo, hi := int32(r.Lo), int32(r.Hi)
 	bad := func(i int, v int32) error {
-		return fmt.Errorf("device: input %s: element %d is %d, outside %v", p.Name, i, v, r)
+		return fmt.Errorf("device: %s: element %d is %d, outside %v", p.Name, i, v, r)
 	}
 	switch p.Type.DType {
 	case kernel.I8:

@@ -95,15 +95,15 @@ func TestRestEndsWithContext(t *testing.T) {
 }
 
 func pacedOn(clk *clock, inner device.Device, percent int) *Device {
-	d := New(inner, percent)
-	d.now = func() time.Time { return clk.now }
-	d.wait = func(_ context.Context, rest time.Duration) error {
+	p := NewPace(percent)
+	p.now = func() time.Time { return clk.now }
+	p.wait = func(_ context.Context, rest time.Duration) error {
 		rest = max(rest, 0)
 		clk.rests = append(clk.rests, rest)
 		clk.now = clk.now.Add(rest)
 		return nil
 	}
-	return d
+	return New(inner, p)
 }
 
 // behind is a device whose runs return at once and are done when waited for.
@@ -149,5 +149,30 @@ func TestWaits(t *testing.T) {
 	inner.takes, inner.err = []time.Duration{s}, device.ErrLost
 	if _, err := exe.Run(t.Context(), nil); !errors.Is(err, device.ErrLost) {
 		t.Errorf("a device lost on the way gives %v", err)
+	}
+}
+
+// Lanes of one pace compute in turns, and rest for one another.
+func TestLanesOfOnePaceTakeTurns(t *testing.T) {
+	const s = time.Second
+	clk := &clock{now: time.Unix(1, 0)}
+	first := pacedOn(clk, &busy{clock: clk, takes: []time.Duration{s}}, 50)
+	second := New(&busy{clock: clk, takes: []time.Duration{2 * s}}, first.pace)
+	for _, d := range []*Device{first, second} {
+		exe, _ := d.Load(nil)
+		if _, err := exe.Run(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []time.Duration{0, s}; !slices.Equal(clk.rests, want) {
+		t.Errorf("rested %v, want %v", clk.rests, want)
+	}
+	err := first.pace.Do(t.Context(), func() error {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		return first.pace.Do(ctx, func() error { t.Error("two compute at the same time"); return nil })
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("whoever waits for its turn in vain gets %v", err)
 	}
 }
