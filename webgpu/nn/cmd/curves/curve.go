@@ -51,7 +51,7 @@ func thinned(p []pair, n int) []pair {
 
 func csvPath(dir, name string) string { return filepath.Join(dir, "curves", name+".csv") }
 
-// save writes the curve and its picture.
+// save writes the curve; its picture is drawn with the page.
 func (c *curve) save(dir, name string) error {
 	f, err := os.Create(csvPath(dir, name))
 	if err != nil {
@@ -68,10 +68,7 @@ func (c *curve) save(dir, name string) error {
 			rows = append(rows, []string{s.name, strconv.Itoa(p.step), fmt.Sprintf("%.4f", p.integer), fmt.Sprintf("%.4f", p.float)})
 		}
 	}
-	if err := errors.Join(w.WriteAll(rows), f.Close()); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "curves", name+".svg"), []byte(c.picture(name)), 0o644)
+	return errors.Join(w.WriteAll(rows), f.Close())
 }
 
 type series struct {

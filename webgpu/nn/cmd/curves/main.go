@@ -3,7 +3,7 @@
 //
 //	go run ./webgpu/nn/cmd/curves                 # every curve: about half an hour on two cores
 //	go run ./webgpu/nn/cmd/curves kjv-nano        # one curve; the others stay as they are
-//	go run ./webgpu/nn/cmd/curves none            # the page alone, from the curves on disk
+//	go run ./webgpu/nn/cmd/curves none            # page and pictures alone, from the curves on disk
 //
 // The integer side is the job itself, computed as `shoal reproduce` does: its
 // numbers are the same on every machine. The twin gets the very same initial

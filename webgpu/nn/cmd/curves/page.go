@@ -21,7 +21,7 @@ The integer columns are the same on every machine, and so is the hash of the fin
 differ in their last digits.
 `
 
-// writePage makes CURVES.md of the curves on disk.
+// writePage makes CURVES.md and its pictures of the curves on disk.
 func writePage(dir string) error {
 	var b strings.Builder
 	b.WriteString(preface)
@@ -31,6 +31,13 @@ func writePage(dir string) error {
 			continue
 		}
 		if err != nil {
+			return err
+		}
+		svg, err := c.picture(s.name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "curves", s.name+".svg"), svg, 0o644); err != nil {
 			return err
 		}
 		fmt.Fprintf(&b, "\n## %s\n\n", s.name)
