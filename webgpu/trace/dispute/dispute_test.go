@@ -182,7 +182,7 @@ func lead(t testing.TB, r *Referee, players [2]answerer) Verdict {
 		}
 	}
 	if r.Due() {
-		if err := r.Judge(t.Context()); err != nil {
+		if err := r.Judge(t.Context(), reference.Interpret); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -270,7 +270,7 @@ func TestEveryPosition(t *testing.T) {
 // replayed replays a dispute from its evidence.
 func replayed(t testing.TB, r *Referee, want Verdict) {
 	t.Helper()
-	c, got, err := Replay(context.Background(), r.Evidence())
+	c, got, err := Replay(context.Background(), r.Evidence(), reference.Interpret)
 	if err != nil {
 		t.Fatalf("replay: %v", err)
 	}
@@ -464,10 +464,10 @@ func TestSignatures(t *testing.T) {
 	if err := r.Forfeit(0, "late"); !errors.Is(err, ErrUnasked) {
 		t.Errorf("giving up after answering: %v", err)
 	}
-	if err := r.Judge(t.Context()); !errors.Is(err, ErrUnsettled) {
+	if err := r.Judge(t.Context(), reference.Interpret); !errors.Is(err, ErrUnsettled) {
 		t.Errorf("judged early: %v", err)
 	}
-	if _, _, err := Replay(t.Context(), r.Evidence()); !errors.Is(err, ErrUnsettled) {
+	if _, _, err := Replay(t.Context(), r.Evidence(), reference.Interpret); !errors.Is(err, ErrUnsettled) {
 		t.Errorf("replayed early: %v", err)
 	}
 }
@@ -479,17 +479,17 @@ func TestTamperedEvidence(t *testing.T) {
 	r := referee(t, caseOf(good, bad), 0)
 	lead(t, r, [2]answerer{good.player(t, 0).Answer, bad.player(t, 1).Answer})
 	evidence := r.Evidence()
-	if _, _, err := Replay(t.Context(), evidence); err != nil {
+	if _, _, err := Replay(t.Context(), evidence, reference.Interpret); err != nil {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := 0; i < len(evidence); i += 1 + rng.IntN(1+len(evidence)/300) {
 		bent := slices.Clone(evidence)
 		bent[i] ^= 1 << rng.IntN(8)
-		if _, v, err := Replay(t.Context(), bent); err == nil {
+		if _, v, err := Replay(t.Context(), bent, reference.Interpret); err == nil {
 			t.Errorf("byte %d of %d is changed, and the verdict is %s", i, len(evidence), flat(v))
 		}
-		if _, _, err := Replay(t.Context(), evidence[:i]); err == nil {
+		if _, _, err := Replay(t.Context(), evidence[:i], reference.Interpret); err == nil {
 			t.Errorf("the first %d bytes of %d are enough", i, len(evidence))
 		}
 	}
@@ -550,6 +550,6 @@ func FuzzDecode(f *testing.F) {
 		if q, err := DecodeQuestion(data); err == nil && !bytes.Equal(q.Encode(), data) {
 			t.Error("a question has two encodings")
 		}
-		_, _, _ = Replay(t.Context(), data)
+		_, _, _ = Replay(t.Context(), data, reference.Interpret)
 	})
 }

@@ -21,6 +21,9 @@
 // without trusting the referee; only that somebody failed to answer in time is
 // the referee's word, and the verdict says so.
 //
+// That a party returned the outputs that the case says it did is shown by its
+// signed result, which receipts keep, and not by the evidence.
+//
 // What a verdict is worth: a party at fault signed something untrue, or stayed
 // away. The other party is not thereby right in every op: a lie that both tell
 // alike, before the op found or after it, is not looked for.

@@ -19,7 +19,8 @@ const magic = "SHOAL\x00D\x01"
 const maxReason = 1 << 10
 
 // Evidence is the whole dispute as bytes: the case, program included, and every
-// event in order. Replay makes the verdict from it, with nothing else at hand.
+// event in order. Replay makes the verdict from it, with nothing else at hand than the
+// reference.
 func (r *Referee) Evidence() []byte {
 	b := append([]byte(magic), byte(r.supplier))
 	b = r.c.append(b)
@@ -38,7 +39,7 @@ func (r *Referee) Evidence() []byte {
 
 // Replay leads a recorded dispute again: it checks every signature and every
 // opening, runs the one op, and returns the case and its verdict.
-func Replay(ctx context.Context, evidence []byte) (*Case, Verdict, error) {
+func Replay(ctx context.Context, evidence []byte, run Interpreter) (*Case, Verdict, error) {
 	d := decoder{data: evidence}
 	if string(d.take(len(magic), "magic")) != magic {
 		return nil, Verdict{}, fmt.Errorf("%w: no evidence, or another version", ErrDamaged)
@@ -75,7 +76,7 @@ func Replay(ctx context.Context, evidence []byte) (*Case, Verdict, error) {
 		return nil, Verdict{}, err
 	}
 	if r.Due() {
-		if err := r.Judge(ctx); err != nil {
+		if err := r.Judge(ctx, run); err != nil {
 			return nil, Verdict{}, err
 		}
 	}

@@ -5,14 +5,19 @@ import (
 	"fmt"
 
 	"github.com/shoal-compute/shoal/webgpu/device"
+	"github.com/shoal-compute/shoal/webgpu/kernel"
 	"github.com/shoal-compute/shoal/webgpu/program"
-	"github.com/shoal-compute/shoal/webgpu/reference"
 	"github.com/shoal-compute/shoal/webgpu/trace"
 )
 
-// Judge runs the op in question once on the reference and settles the dispute.
-// It may be called again after an error that came from ctx.
-func (r *Referee) Judge(ctx context.Context) error {
+// Interpreter runs one op, whose buffers are its inputs and its zeroed outputs.
+// The one whose word counts is reference.Interpret; it is passed in because
+// players, who need none, are part of what a browser downloads.
+type Interpreter func(ctx context.Context, op *kernel.Instance, buffers [][]byte) error
+
+// Judge runs the op in question once and settles the dispute. It may be called
+// again after an error that came from ctx.
+func (r *Referee) Judge(ctx context.Context, run Interpreter) error {
 	if !r.Due() {
 		return ErrUnsettled
 	}
@@ -41,7 +46,7 @@ func (r *Referee) Judge(ctx context.Context) error {
 	for _, t := range n.Outputs {
 		bufs = append(bufs, make([]byte, t.Bytes()))
 	}
-	if err := reference.Interpret(ctx, &n.Instance, bufs); err != nil {
+	if err := run(ctx, &n.Instance, bufs); err != nil {
 		return err
 	}
 	r.verdict.Reruns = 1
