@@ -29,7 +29,7 @@ func TestEveryTypeHasAMessageAndAName(t *testing.T) {
 			}
 		}
 	}
-	for typ := protocol.TypeHello; typ <= protocol.TypeUnfit; typ++ {
+	for typ := protocol.TypeHello; typ <= protocol.TypeResponse; typ++ {
 		if typ == protocol.TypeError+1 {
 			continue // type.go says why nobody has it
 		}

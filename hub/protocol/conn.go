@@ -56,3 +56,12 @@ func (c conn) Receive(ctx context.Context) (Message, error) {
 }
 
 func (c conn) Close() error { return c.frames.Close() }
+
+// RemoteAddr returns where the peer is, as "host:port"; "" where the transport
+// does not know.
+func (c conn) RemoteAddr() string {
+	if t, ok := c.frames.(interface{ RemoteAddr() string }); ok {
+		return t.RemoteAddr()
+	}
+	return ""
+}

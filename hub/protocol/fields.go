@@ -41,6 +41,10 @@ func blank(t Type) Message {
 		return Error{}
 	case TypeUnfit:
 		return Unfit{}
+	case TypeChallenge:
+		return Challenge{}
+	case TypeResponse:
+		return Response{}
 	}
 	return nil
 }
@@ -148,6 +152,19 @@ func (c *coder) message(m Message) Message {
 			c.text("lanes.detail", &l.Detail, MaxText)
 			c.text("lanes.reason", &l.Reason, MaxText)
 		})
+		return m
+	case Challenge:
+		c.bytes("token", &m.Token, MaxToken)
+		c.uint("device", &m.Device)
+		c.fixed("case", m.Case[:])
+		c.bytes("question", &m.Question, MaxQuestion)
+		c.bytes("payload", &m.Payload, maxPayload)
+		return m
+	case Response:
+		c.bytes("token", &m.Token, MaxToken)
+		c.fixed("case", m.Case[:])
+		c.bytes("answer", &m.Answer, MaxAnswer)
+		c.text("refusal", &m.Refusal, MaxText)
 		return m
 	}
 	c.failf(CodeInternal, "%T is not a message; messages are passed by value", m)

@@ -7,6 +7,8 @@ const (
 	MaxFrame = 64 << 20
 	// MaxLeaseFrame bounds a Lease, whose shard may carry inputs inline.
 	MaxLeaseFrame = 4 << 20
+	// MaxChallengeFrame bounds a Challenge, which carries a Lease's shard again.
+	MaxChallengeFrame = MaxLeaseFrame + 2<<10
 	// MaxSmallFrame bounds a frame of every other type.
 	MaxSmallFrame = 64 << 10
 
@@ -18,6 +20,9 @@ const (
 	MaxUnfit   = 16       // lanes in an Unfit
 	MaxStatus  = 32 << 10 // bytes of StatusUpdate.JSON
 
+	MaxQuestion = 64               // bytes of Challenge.Question
+	MaxAnswer   = MaxFrame - 4<<10 // bytes of Response.Answer, whatever else the frame holds
+
 	maxPayload = MaxLeaseFrame
 	maxData    = MaxFrame
 )
@@ -26,10 +31,12 @@ const (
 // transport that sees the first byte early may refuse the rest by it.
 func FrameLimit(t Type) int {
 	switch t {
-	case TypeResult, TypeBlob:
+	case TypeResult, TypeBlob, TypeResponse:
 		return MaxFrame
 	case TypeLease:
 		return MaxLeaseFrame
+	case TypeChallenge:
+		return MaxChallengeFrame
 	}
 	return MaxSmallFrame
 }

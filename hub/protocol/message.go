@@ -21,6 +21,8 @@ type Message interface{ Type() Type }
 //	-> Return           hands leases back
 //	-> GetBlob          <- Blob (or Error with the hash): for volunteers without HTTP
 //	-> Unfit            says which lanes failed here and are not used; any time after Consented
+//	                    <- Challenge: another result of the shard differs from this one's; one question at a time
+//	-> Response         answers it, or says why not
 //	-> Goodbye          hands every lease back; the hub closes
 //	                    <- Status, now and then: what the page shows
 //	                    <- Revoke: the lease is void, stop computing it
@@ -126,6 +128,24 @@ type (
 		Lane   string
 		Detail string // adapter, driver
 		Reason string
+	}
+	// Challenge asks one question of a dispute about a result that this
+	// volunteer has signed, delivered or not on this connection. Payload comes
+	// with the first question of a case on a connection, since the shard may be
+	// forgotten here, and is empty afterwards.
+	Challenge struct {
+		Token    []byte // the lease under which the disputed result was given
+		Device   uint64 // the one to replay on, by index in Hello
+		Case     [32]byte
+		Question []byte // dispute.Question
+		Payload  []byte // job.EncodeShard
+	}
+	// Response answers a Challenge. With a Refusal there is no answer.
+	Response struct {
+		Token   []byte
+		Case    [32]byte
+		Answer  []byte // dispute.Answer, signed inside
+		Refusal string // why there is none
 	}
 	// Goodbye ends the conversation; all leases go back at once.
 	Goodbye struct{ Reason string }

@@ -25,6 +25,8 @@ const (
 	TypeGoodbye      Type = 16
 	TypeError        Type = 17
 	TypeUnfit        Type = 19 // 18 stays free: a vector holds that nobody knows it
+	TypeChallenge    Type = 20
+	TypeResponse     Type = 21
 )
 
 var typeNames = [...]string{
@@ -46,6 +48,8 @@ var typeNames = [...]string{
 	TypeGoodbye:      "goodbye",
 	TypeError:        "error",
 	TypeUnfit:        "unfit",
+	TypeChallenge:    "challenge",
+	TypeResponse:     "response",
 }
 
 // String returns the type's name, as PROTOCOL.md writes it.
@@ -77,3 +81,5 @@ func (StatusUpdate) Type() Type { return TypeStatusUpdate }
 func (Goodbye) Type() Type      { return TypeGoodbye }
 func (Error) Type() Type        { return TypeError }
 func (Unfit) Type() Type        { return TypeUnfit }
+func (Challenge) Type() Type    { return TypeChallenge }
+func (Response) Type() Type     { return TypeResponse }

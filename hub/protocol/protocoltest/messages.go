@@ -57,6 +57,8 @@ func Messages() []protocol.Message {
 			{Lane: "vulkan", Detail: "Radeon RX 6600, RADV 22.3.6", Reason: "selftest: wrong answers: matmul/3"},
 			{Lane: "cuda", Reason: "not answered in time"},
 		}},
+		protocol.Challenge{Token: token, Device: 1, Case: fill32(10), Question: []byte("question"), Payload: []byte("shard")},
+		protocol.Response{Token: token, Case: fill32(10), Answer: []byte("answer"), Refusal: "paused"},
 	}
 }
 

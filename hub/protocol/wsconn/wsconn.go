@@ -200,6 +200,9 @@ func (f *frames) ping() {
 	}
 }
 
+// RemoteAddr returns where the peer is.
+func (f *frames) RemoteAddr() string { return f.ws.RemoteAddr().String() }
+
 // SendFrame implements protocol.Frames. A ctx that ends while bytes are on
 // their way ends the connection, since half a frame cannot be taken back.
 func (f *frames) SendFrame(ctx context.Context, frame []byte) error {
