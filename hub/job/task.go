@@ -22,8 +22,13 @@ const (
 	MaxFuel       = 1 << 40
 	MaxPages      = 4096 // 256 MiB
 	MaxTaskOutput = 16 << 20
-	taskSize      = 8 + len(Hash{}) + 8 + 4 + 4
+	taskSize      = 8 + 4 + len(Hash{}) + 8 + 4 + 4
 )
+
+// TaskRules is the version of the rules by which package sandbox runs modules.
+// It is part of every task and goes up with any change that alters an outcome,
+// fuel included: software of two versions would otherwise refute one another.
+const TaskRules = 1
 
 var taskMagic = [8]byte{'s', 'h', 'o', 'a', 'l', 'm', 'a', 'p'}
 
@@ -32,10 +37,11 @@ func IsTask(encoded []byte) bool {
 	return len(encoded) >= len(taskMagic) && [8]byte(encoded) == taskMagic
 }
 
-// Encode returns the one encoding of t: magic, module, fuel, memory, output,
-// the numbers little-endian.
+// Encode returns the one encoding of t: magic, rules, module, fuel, memory,
+// output, the numbers little-endian.
 func (t Task) Encode() []byte {
 	b := append(make([]byte, 0, taskSize), taskMagic[:]...)
+	b = binary.LittleEndian.AppendUint32(b, TaskRules)
 	b = append(b, t.Module[:]...)
 	b = binary.LittleEndian.AppendUint64(b, t.Fuel)
 	b = binary.LittleEndian.AppendUint32(b, t.Memory)
@@ -47,10 +53,13 @@ func DecodeTask(data []byte) (Task, error) {
 	if len(data) != taskSize || !IsTask(data) {
 		return Task{}, fmt.Errorf("%w: task: %d bytes are no task", ErrEncoding, len(data))
 	}
-	t := Task{Module: Hash(data[8:40])}
-	t.Fuel = binary.LittleEndian.Uint64(data[40:])
-	t.Memory = binary.LittleEndian.Uint32(data[48:])
-	t.Output = binary.LittleEndian.Uint32(data[52:])
+	if rules := binary.LittleEndian.Uint32(data[8:]); rules != TaskRules {
+		return Task{}, fmt.Errorf("%w: task: it runs by rules %d, this software knows rules %d", ErrEncoding, rules, TaskRules)
+	}
+	t := Task{Module: Hash(data[12:44])}
+	t.Fuel = binary.LittleEndian.Uint64(data[44:])
+	t.Memory = binary.LittleEndian.Uint32(data[52:])
+	t.Output = binary.LittleEndian.Uint32(data[56:])
 	return t, t.Validate()
 }
 

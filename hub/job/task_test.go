@@ -3,6 +3,7 @@ package job
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -21,6 +22,11 @@ func TestTaskEncoding(t *testing.T) {
 		if _, err := DecodeTask(bad); !errors.Is(err, ErrEncoding) {
 			t.Errorf("%x: %v, want ErrEncoding", bad, err)
 		}
+	}
+	other := bytes.Clone(b)
+	other[8]++
+	if _, err := DecodeTask(other); !errors.Is(err, ErrEncoding) || !strings.Contains(err.Error(), "rules 2") {
+		t.Errorf("other rules: %v", err)
 	}
 	for _, bad := range []Task{{Memory: 1}, {Fuel: 1}, {Fuel: MaxFuel + 1, Memory: 1}, {Fuel: 1, Memory: MaxPages + 1}, {Fuel: 1, Memory: 1, Output: MaxTaskOutput + 1}} {
 		if _, err := DecodeTask(bad.Encode()); !errors.Is(err, ErrEncoding) {

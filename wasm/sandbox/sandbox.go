@@ -7,7 +7,8 @@
 // canonical, memory grows by our count and not by the host's luck, the depth of
 // calls and the instructions executed are counted and end the run at the same
 // instruction everywhere. What a module may import is a part of WASI that has
-// no clock, no randomness, no files and no network in it.
+// no time, no randomness, no files and no network in it. README.md says for
+// authors what a module looks like and what it is given.
 //
 // The package refuses to know what the module computes, who asked for it, and
 // which engine runs it: engines are Hosts, in packages below.
@@ -21,7 +22,7 @@ import (
 
 // Limits bound one run. They are those of a job.Task.
 type Limits struct {
-	Fuel   uint64 // instructions
+	Fuel   uint64 // instructions that one run may execute
 	Memory uint32 // pages of 64 KiB
 	Output uint32 // bytes
 }
@@ -44,8 +45,3 @@ type Module interface {
 	Run(ctx context.Context, input []byte) (job.Outcome, error)
 	Close() error
 }
-
-// ModuleError says why a module cannot be run, in words for its author.
-type ModuleError struct{ Reason string }
-
-func (e *ModuleError) Error() string { return "sandbox: module: " + e.Reason }
