@@ -130,11 +130,12 @@ type Checkpoint struct {
 // per token or per example; they are for people and never fed back.
 type Report struct {
 	Round    int      `json:"round"`
-	Step     int      `json:"step"`               // optimiser steps done
-	Steps    int      `json:"steps"`              // optimiser steps in all
+	Step     int      `json:"step"`               // optimiser steps done; of a map job, inputs
+	Steps    int      `json:"steps"`              // optimiser steps in all; of a map job, inputs
 	Loss     *float64 `json:"loss,omitempty"`     // mean training loss of this round
 	Val      *float64 `json:"val,omitempty"`      // mean held-out loss, when this round evaluated
 	Accuracy *float64 `json:"accuracy,omitempty"` // held-out accuracy in 0..1, for classifiers
+	Failed   int      `json:"failed,omitempty"`   // of a map job: inputs whose run did not return, so far
 }
 
 // Artifact is one file of a finished job.

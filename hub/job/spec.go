@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -19,6 +20,7 @@ type Spec struct {
 	Model  Model  `yaml:"model" json:"model,omitzero"`
 	Data   Data   `yaml:"data" json:"data,omitzero"`
 	Train  Train  `yaml:"train" json:"train,omitzero"`
+	Map    Map    `yaml:"map" json:"map,omitzero"`
 	Trust  Trust  `yaml:"trust" json:"trust,omitzero"`
 	Limits Limits `yaml:"limits" json:"limits,omitzero"`
 }
@@ -158,10 +160,13 @@ func (s *Spec) Validate() error {
 		return Fieldf("name", "is longer than %d bytes", MaxName)
 	case !printable(s.Name):
 		return Fieldf("name", "may hold printable characters only")
-	case s.Trust.Replicas < 0 || s.Trust.Replicas > MaxReplicas:
-		return Fieldf("trust.replicas", "must be between 1 and %d, got %d", MaxReplicas, s.Trust.Replicas)
+	case s.Kind != "map" && !s.Map.IsZero():
+		return Fieldf("map", "does not belong to kind %s", s.Kind)
 	case s.Limits.Credits < 0:
 		return Fieldf("limits.credits", "must not be negative, got %d", s.Limits.Credits)
+	}
+	if err := s.Trust.validate(); err != nil {
+		return err
 	}
 	if s.Limits.Deadline != "" {
 		d, err := time.ParseDuration(s.Limits.Deadline)
@@ -171,6 +176,44 @@ func (s *Spec) Validate() error {
 		if d <= 0 {
 			return Fieldf("limits.deadline", "must be positive, got %q", s.Limits.Deadline)
 		}
+	}
+	return nil
+}
+
+// The assurances a job may ask for. Package trust says what they are worth.
+const (
+	Audited    = "audited"
+	Replicated = "replicated"
+	Full       = "full"
+)
+
+// The epsilons a job may ask for.
+const (
+	MinEpsilon = 1e-9
+	MaxEpsilon = 0.1
+)
+
+func (t Trust) validate() error {
+	if t.Replicas < 0 || t.Replicas > MaxReplicas {
+		return Fieldf("trust.replicas", "must be between 1 and %d, got %d", MaxReplicas, t.Replicas)
+	}
+	if t.Epsilon != "" {
+		e, err := strconv.ParseFloat(string(t.Epsilon), 64)
+		if err != nil || !(e >= MinEpsilon && e <= MaxEpsilon) {
+			return Fieldf("trust.epsilon", "must be between 0.000000001 and 0.1, got %s", t.Epsilon)
+		}
+	}
+	switch t.Assurance {
+	case "", Audited, Full:
+		if t.Replicas != 0 && (t.Epsilon != "" || t.Assurance != "") {
+			return Fieldf("trust.replicas", "has no meaning with assurance %s", cmp.Or(t.Assurance, Audited))
+		}
+	case Replicated:
+		if t.Replicas < 2 {
+			return Fieldf("trust.replicas", "must be between 2 and %d with assurance replicated, got %d", MaxReplicas, t.Replicas)
+		}
+	default:
+		return Fieldf("trust.assurance", "want audited, replicated or full, got %q", t.Assurance)
 	}
 	return nil
 }

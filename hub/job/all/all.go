@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"github.com/shoal-compute/shoal/hub/job"
+	"github.com/shoal-compute/shoal/hub/job/mapping"
 	"github.com/shoal-compute/shoal/hub/job/train"
 )
 
 // Kinds returns every job kind.
 func Kinds() []job.Kind {
-	return []job.Kind{train.Kind{}}
+	return []job.Kind{train.Kind{}, mapping.Kind{}}
 }
 
 // ByName finds a kind by the word in a job file's kind field. Its error is a

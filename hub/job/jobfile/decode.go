@@ -16,8 +16,6 @@ import (
 // later names fields that the job file has been promised and no kind can
 // honour yet. Accepting them would promise what is not kept.
 var later = map[string]string{
-	"trust.epsilon":     "is not supported yet: use trust.replicas",
-	"trust.assurance":   "is not supported yet: use trust.replicas",
 	"train.workers":     "is not supported yet: train.method must be sync",
 	"train.inner_steps": "is not supported yet: train.method must be sync",
 	"train.outer":       "is not supported yet: train.method must be sync",
@@ -81,6 +79,17 @@ func (d *decoder) value(node ast.Node, path string, v reflect.Value) error {
 		return nil
 	case *job.Layers:
 		return d.layers(node, path, dst)
+	case *job.Bytes:
+		size, ok := number(node)
+		if !ok {
+			size, _ = text(node) // JSON has to quote what has a unit
+		}
+		bytes, err := job.ParseBytes(size)
+		if err != nil {
+			return mismatch(node, path, "a size such as 65536, 512KiB or 64MiB")
+		}
+		*dst = bytes
+		return nil
 	}
 	switch v.Kind() {
 	case reflect.Struct:

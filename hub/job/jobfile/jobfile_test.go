@@ -73,6 +73,14 @@ func TestParse(t *testing.T) {
 		{"set replaces a section", "kind: train\nname: x\ndata: {blob: b}", []string{"data={file: a}"}, &job.Spec{
 			Kind: "train", Name: "x", Data: job.Data{File: "a"},
 		}},
+		{"map", "kind: map\nname: x\nmap: {module: a.wasm, inputs: {range: {from: -5, to: 10, step: 5}}, batch: 2, fuel: 1000000000000, " +
+			"memory: 64MiB, output: 4096, on_error: fail}", []string{`map.output="8KiB"`}, &job.Spec{
+			Kind: "map", Name: "x",
+			Map: job.Map{
+				Module: "a.wasm", Inputs: job.Inputs{Range: job.Range{From: -5, To: 10, Step: 5}},
+				Batch: 2, Fuel: 1000000000000, Memory: 64 << 20, Output: 8 << 10, OnError: "fail",
+			},
+		}},
 		{"a later set wins", "kind: train\nname: x", []string{"train.steps=1", "train.steps=2"}, &job.Spec{
 			Kind: "train", Name: "x", Train: job.Train{Steps: 2},
 		}},
@@ -102,11 +110,19 @@ func TestParseErrors(t *testing.T) {
 		{"only a comment", "# nothing\n", nil, "jobfile: the file is empty"},
 		{"a list", "- a\n", nil, "jobfile: line 1: want fields at the top of the file, got a list"},
 		{"unknown at the top", head + "modle: {}\n", nil,
-			"jobfile: line 3: modle: unknown field (known here: kind, name, model, data, train, trust, limits)"},
+			"jobfile: line 3: modle: unknown field (known here: kind, name, model, data, train, map, trust, limits)"},
 		{"unknown inside", head + "trust:\n  replicas: 2\n  replica: 1\n", nil,
-			"jobfile: line 5: trust.replica: unknown field (known here: replicas)"},
-		{"not yet", head + "trust: {epsilon: 1e-6}\n", nil,
-			"jobfile: line 3: trust.epsilon: is not supported yet: use trust.replicas"},
+			"jobfile: line 5: trust.replica: unknown field (known here: epsilon, assurance, replicas)"},
+		{"not yet", head + "train: {workers: 4}\n", nil,
+			"jobfile: line 3: train.workers: is not supported yet: train.method must be sync"},
+		{"assurance", head + "trust: {assurance: surely}\n", nil,
+			"jobfile: line 3: trust.assurance: want audited, replicated or full, got \"surely\""},
+		{"epsilon", head + "trust: {epsilon: 0.5}\n", nil,
+			"jobfile: line 3: trust.epsilon: must be between 0.000000001 and 0.1, got 0.5"},
+		{"replicas of no assurance", head + "trust: {epsilon: 1e-6, replicas: 2}\n", nil,
+			"jobfile: line 3: trust.replicas: has no meaning with assurance audited"},
+		{"no replicas", head + "trust: {assurance: replicated}\n", nil,
+			"jobfile: trust.replicas: must be between 2 and 16 with assurance replicated, got 0"},
 		{"text for a number", head + "train:\n  steps: many\n", nil,
 			`jobfile: line 4: train.steps: want a whole number, got the text "many"`},
 		{"quoted number", head + "train:\n  steps: \"5\"\n", nil,
@@ -147,6 +163,13 @@ func TestParseErrors(t *testing.T) {
 			"jobfile: line 4: trust.replicas: must be between 1 and 16, got 17"},
 		{"deadline", head + "limits:\n  deadline: soon\n", nil,
 			`jobfile: line 4: limits.deadline: want a duration such as 90m or 2h, got "soon"`},
+		{"no size", "kind: map\nname: x\nmap: {memory: 64MB}", nil,
+			`jobfile: line 3: map.memory: want a size such as 65536, 512KiB or 64MiB, got the text "64MB"`},
+		{"a negative size", "kind: map\nname: x\nmap: {output: -1}", nil,
+			`jobfile: line 3: map.output: want a size such as 65536, 512KiB or 64MiB, got the number -1`},
+		{"a large size", "kind: map\nname: x\nmap: {output: 9999999999GiB}", nil,
+			`jobfile: line 3: map.output: want a size such as 65536, 512KiB or 64MiB, got the text "9999999999GiB"`},
+		{"another kind's section", head + "map: {batch: 1}\n", nil, "jobfile: line 3: map: does not belong to kind train"},
 		{"set without value", head, []string{"train.steps"},
 			"jobfile: --set train.steps: want field=value, as in train.steps=500"},
 		{"set to nothing", head, []string{"train.steps="}, "jobfile: --set train.steps=: train.steps: has no value"},
@@ -211,8 +234,24 @@ func TestEncodeCanonical(t *testing.T) {
 	}
 }
 
+// A map section, too, reads back as it was written.
+func TestEncodeMap(t *testing.T) {
+	spec := &job.Spec{Kind: "map", Name: "x", Map: job.Map{
+		Module: "sha256:ab", Inputs: job.Inputs{Blobs: []string{"sha256:cd"}}, Fuel: 5, Memory: 1 << 20,
+	}}
+	const want = `{"kind":"map","name":"x","map":{"module":"sha256:ab","inputs":{"blobs":["sha256:cd"]},"fuel":5,"memory":1048576}}`
+	got, err := Encode(spec)
+	if err != nil || string(got) != want {
+		t.Fatalf("got  %s, %v\nwant %s", got, err, want)
+	}
+	if again, err := Parse(got); err != nil || !reflect.DeepEqual(again, spec) {
+		t.Errorf("got %+v, %v; want %+v", again, err, spec)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(kjv), "train.steps=500")
+	f.Add([]byte("kind: map\nname: x\nmap: {module: a, inputs: {files: [b], range: {from: -1}}, memory: 3MiB}"), "map.output=1GiB")
 	f.Add([]byte(`{"kind":"train","name":"x","model":{"layers":[1,2]},"train":{"lr":1e-3}}`), "model={arch: mlp}")
 	f.Add([]byte("kind: &a train\nname: *a\n"), "=")
 	f.Add([]byte("? [a]\n: b\n"), "a")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/shoal-compute/shoal/hub/job"
@@ -62,6 +64,13 @@ func (b *Blobs) Retain(keep map[job.Hash]bool) {
 		}
 	}
 	clear(b.age)
+}
+
+// names lists what is there.
+func (b *Blobs) names() []job.Hash {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Keys(b.data))
 }
 
 // Size is the number of bytes held.

@@ -4,34 +4,53 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/shoal-compute/shoal/hub/job"
+	"github.com/shoal-compute/shoal/wasm/sandbox"
 	"github.com/shoal-compute/shoal/webgpu/device"
 	"github.com/shoal-compute/shoal/webgpu/program"
 )
 
-// Executor computes shards on one device. It keeps loaded programs and, until
-// Forget, uploaded blobs: the shards of a round share weights. It is used by
-// one goroutine.
+// Executor computes shards: programs on one device, modules in a sandbox. It
+// keeps what it has loaded and, until Forget, uploaded blobs: the shards of a
+// round share weights. It is used by one goroutine.
 type Executor struct {
+	// Sandbox runs the shards whose program is a job.Task; nil, there can be
+	// none. It stays the caller's.
+	Sandbox sandbox.Host
+	Threads int // runs of a module at the same time; at least one
+
 	device   device.Device
 	blobs    job.Blobs
 	programs map[job.Hash]device.Executable
 	buffers  map[job.Hash]device.Buffer
+	tasks    map[job.Hash]*task
 }
 
-// NewExecutor returns an executor on d, which stays the caller's.
+// NewExecutor returns an executor on d, which stays the caller's. It may be nil
+// where there are only tasks.
 func NewExecutor(d device.Device, blobs job.Blobs) *Executor {
 	return &Executor{
 		device:   d,
 		blobs:    blobs,
 		programs: map[job.Hash]device.Executable{},
 		buffers:  map[job.Hash]device.Buffer{},
+		tasks:    map[job.Hash]*task{},
 	}
 }
 
 // Execute computes s and returns its outputs.
 func (e *Executor) Execute(ctx context.Context, s job.Shard) ([][]byte, error) {
+	if t, err := e.task(ctx, s.Program); err != nil {
+		return nil, err
+	} else if t != nil {
+		outputs, err := e.runTask(ctx, t, []job.Shard{s})
+		if err != nil {
+			return nil, err
+		}
+		return outputs[0], nil
+	}
 	exe, err := e.program(ctx, s.Program)
 	if err != nil {
 		return nil, err
@@ -59,6 +78,27 @@ func (e *Executor) Execute(ctx context.Context, s job.Shard) ([][]byte, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("local: program %v: %w", s.Program, err)
+	}
+	return outputs, nil
+}
+
+// round computes the shards of a round: those of one task together, so that
+// there is work for every thread, others one after the other.
+func (e *Executor) round(ctx context.Context, shards []job.Shard) ([][][]byte, error) {
+	other := func(s job.Shard) bool { return s.Program != shards[0].Program }
+	if len(shards) > 0 && !slices.ContainsFunc(shards, other) {
+		if t, err := e.task(ctx, shards[0].Program); err != nil {
+			return nil, err
+		} else if t != nil {
+			return e.runTask(ctx, t, shards)
+		}
+	}
+	outputs := make([][][]byte, len(shards))
+	for i, s := range shards {
+		var err error
+		if outputs[i], err = e.Execute(ctx, s); err != nil {
+			return nil, fmt.Errorf("shard %d: %w", i, err)
+		}
 	}
 	return outputs, nil
 }
@@ -119,5 +159,9 @@ func (e *Executor) Close() error {
 		err = errors.Join(err, exe.Close())
 	}
 	clear(e.programs)
+	for _, t := range e.tasks {
+		err = errors.Join(err, t.close())
+	}
+	clear(e.tasks)
 	return err
 }

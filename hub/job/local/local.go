@@ -1,5 +1,5 @@
-// Package local drives a job to its end on one device of this process: no
-// hub, no network, no volunteers. It is what `shoal reproduce` does, and the
+// Package local drives a job to its end on one device or in the sandbox of this
+// process: no hub, no network, no volunteers. It is what `shoal reproduce` does, and the
 // yardstick a swarm's result is compared with.
 //
 // The package owns the order of things (compute each shard of a round, fold,
@@ -12,18 +12,21 @@ import (
 	"fmt"
 
 	"github.com/shoal-compute/shoal/hub/job"
+	"github.com/shoal-compute/shoal/wasm/sandbox"
 	"github.com/shoal-compute/shoal/webgpu/device"
 )
 
 // Config says how to run a job.
 type Config struct {
-	Device device.Device // computes the shards and the folding programs
+	Device  device.Device // computes the shards and the folding programs; nil where there are none
+	Sandbox sandbox.Host  // runs the shards that run modules; nil where there are none
+	Threads int           // how many runs of a module go on at the same time; at least one
 
 	// Data reads a data file named in the job file, as job.Env's.
 	Data func(ctx context.Context, name string) ([]byte, error)
 
-	// Blobs may hold blobs that the job file names. Run adds its own to it
-	// and drops what is not needed any more; nil means an empty store.
+	// Blobs may hold blobs that the job file names, which stay. Run adds its
+	// own to it and drops what is not needed any more; nil means an empty store.
 	Blobs *Blobs
 
 	// Progress, when not nil, hears of every round on Run's goroutine.
@@ -53,6 +56,7 @@ func Run(ctx context.Context, kind job.Kind, spec *job.Spec, cfg Config) (res *R
 	if blobs == nil {
 		blobs = NewBlobs()
 	}
+	given := blobs.names()
 	env := job.Env{Blobs: blobs, Device: cfg.Device, Data: cfg.Data}
 	plan, err := kind.Check(ctx, spec, env)
 	if err != nil {
@@ -64,18 +68,20 @@ func Run(ctx context.Context, kind job.Kind, spec *job.Spec, cfg Config) (res *R
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
 	exec := NewExecutor(cfg.Device, blobs)
+	exec.Sandbox, exec.Threads = cfg.Sandbox, cfg.Threads
 	defer func() { err = errors.Join(err, exec.Close()) }()
 
 	res = &Result{Plan: plan}
 	for round := run.Round(); !round.Done; round = run.Round() {
 		keep := named(round)
-		blobs.Retain(keep)
 		exec.Forget(keep)
-		outputs := make([][][]byte, len(round.Shards))
-		for i, s := range round.Shards {
-			if outputs[i], err = exec.Execute(ctx, s); err != nil {
-				return nil, fmt.Errorf("round %d, shard %d: %w", round.Index, i, err)
-			}
+		for _, h := range given {
+			keep[h] = true
+		}
+		blobs.Retain(keep)
+		outputs, err := exec.round(ctx, round.Shards)
+		if err != nil {
+			return nil, fmt.Errorf("round %d, %w", round.Index, err)
 		}
 		report, err := run.Fold(ctx, outputs)
 		if err != nil {
