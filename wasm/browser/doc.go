@@ -1,6 +1,7 @@
 // Package browser is what the volunteer loop needs of a browser: a WebSocket
 // to the hub, fetch for blobs, and a bridge to the page. It runs inside a
-// dedicated Web Worker, never on the page's own thread.
+// dedicated Web Worker, never on the page's own thread. People's modules run in
+// another one, which package box starts and ends.
 //
 // It owns every use of syscall/js outside the devices. It refuses to know
 // what is computed, and it draws nothing: the page does.
@@ -29,7 +30,8 @@
 //	             origin   default: the worker's own
 //	             limits   what the person set: any object, which goes to the hub as
 //	                      it is. cpu_usage_limit in it, 1 to 100, is the share
-//	                      of the time that each lane computes, in percent
+//	                      of the time that each lane computes, in percent; the
+//	                      lanes that the processor plays share one, and take turns
 //	    hub      hub's address, default: the worker's origin
 //	    key      the identity, 64 hexadecimal digits that the page keeps
 //	             (localStorage is out of a worker's reach). Absent: a new one
@@ -38,6 +40,8 @@
 //	             a processor plays will do as well. Of webgpu and webgl, which
 //	             drive the same hardware, the second is kept as a spare.
 //	             Absent: the worker tests what the browser has and picks
+//	    sandbox  true: run people's modules as well, as the lane sandbox. Where
+//	             lanes are named it is used if it is among them
 //	    binding  bytes of one binding of a GPU at most, for tests
 //	    kept     {key: data, ...}: everything that {type: "keep"} asked for
 //	    inHand   shards held per device, default 2
@@ -59,6 +63,7 @@
 //	    what became of each lane when the worker picked: after start, and again
 //	    when the lanes it had are gone and it goes on with others. gops is the
 //	    speed on a training shard, why says in words why it is chosen or not.
+//	    The sandbox is among them if the page asked for it.
 //	{type: "state", state, connected, hub}
 //	    state: "testing" | "running" | "paused" | "finishing" | "stopped". Sent at every
 //	    change. After "stopped", start begins anew.
@@ -69,6 +74,7 @@
 //	    lane, with device, lane and reason: "lost" (its shard went back),
 //	    "reopened", "dropped" (it is used no more; the others go on, and where
 //	    there is none a {type: "lanes"} follows, or the error "device").
+//	    ops of the sandbox are instructions.
 //	    status (of "judged"): "pending" "accepted" "rejected" "surplus".
 //	    Absent fields were empty.
 //	{type: "status", status}

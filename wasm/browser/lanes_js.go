@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/protocol"
+	"github.com/shoal-compute/shoal/wasm/sandbox"
+	"github.com/shoal-compute/shoal/wasm/worker"
 	"github.com/shoal-compute/shoal/webgpu/device"
 	"github.com/shoal-compute/shoal/webgpu/device/choose"
 )
@@ -23,14 +25,14 @@ const besideShare = 0.25
 const testTime = time.Minute
 
 // wanted lists the lanes to try, best first.
-func (b *bridge) wanted(forced []string) []*Lane {
+func (b *bridge) wanted(o *order) []*Lane {
 	var lanes []*Lane
-	if len(forced) == 0 {
+	if len(o.forced) == 0 && !o.alone {
 		for i := range b.opts.Lanes {
 			lanes = append(lanes, &b.opts.Lanes[i])
 		}
 	}
-	for _, name := range forced {
+	for _, name := range o.forced {
 		lanes = append(lanes, b.lane(name))
 	}
 	return lanes
@@ -79,8 +81,8 @@ func (l *life) pick(ctx context.Context, left []*Lane) (picked, rest []*Lane, er
 			l.note(protocol.Lane{Lane: v.Lane, Detail: v.Detail, Reason: v.Error})
 		}
 	}
-	l.b.postLanes(verdicts, rest)
-	if !ok {
+	l.b.postLanes(verdicts, rest, l.sandbox)
+	if !ok && l.sandbox == nil {
 		return nil, nil, fmt.Errorf("%w%s", errNoLane, reasons(verdicts))
 	}
 	return picked, rest, nil
@@ -107,7 +109,7 @@ func (l *life) try(ctx context.Context, lane *Lane, known bool) (device.Device, 
 }
 
 // postLanes tells the page what became of each lane.
-func (b *bridge) postLanes(verdicts []choose.Verdict, rest []*Lane) {
+func (b *bridge) postLanes(verdicts []choose.Verdict, rest []*Lane, box sandbox.Host) {
 	var list []any
 	told := map[string]bool{}
 	for _, v := range verdicts {
@@ -121,6 +123,11 @@ func (b *bridge) postLanes(verdicts []choose.Verdict, rest []*Lane) {
 		if !told[lane.Name] {
 			list = append(list, map[string]any{"lane": lane.Name, "chosen": false, "why": "not needed"})
 		}
+	}
+	if box != nil {
+		list = append(list, map[string]any{
+			"lane": worker.LaneSandbox, "detail": box.Name(), "fit": true, "absent": false, "chosen": true, "why": "agreed to",
+		})
 	}
 	b.post("lanes", map[string]any{"lanes": list})
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/protocol"
+	"github.com/shoal-compute/shoal/wasm/sandbox"
+	sandboxpaced "github.com/shoal-compute/shoal/wasm/sandbox/paced"
 	"github.com/shoal-compute/shoal/wasm/worker"
 	"github.com/shoal-compute/shoal/webgpu/device"
 	"github.com/shoal-compute/shoal/webgpu/device/paced"
@@ -19,10 +21,12 @@ import (
 // them and, when that has none left, goes on with the next ones under the same
 // identity. It has one goroutine, run.
 type life struct {
-	b      *bridge
-	order  *order
-	cancel context.CancelFunc
-	ended  chan error // holds one: what run returned
+	b         *bridge
+	order     *order
+	cancel    context.CancelFunc
+	ended     chan error   // holds one: what run returned
+	processor *paced.Pace  // of all lanes that the processor computes
+	sandbox   sandbox.Host // nil: modules are not run
 
 	mu      sync.Mutex // guards what follows
 	worker  *worker.Worker
@@ -34,7 +38,10 @@ type life struct {
 // begin starts a life.
 func begin(ctx context.Context, b *bridge, o *order) *life {
 	ctx, cancel := context.WithCancel(ctx)
-	l := &life{b: b, order: o, cancel: cancel, ended: make(chan error, 1), wish: worker.StateRunning}
+	l := &life{
+		b: b, order: o, cancel: cancel, ended: make(chan error, 1), wish: worker.StateRunning,
+		processor: paced.NewPace(o.share),
+	}
 	go func() {
 		defer cancel()
 		err := l.run(ctx)
@@ -77,7 +84,9 @@ func (l *life) current() *worker.Worker {
 // run volunteers with one pick of lanes after the other until the page has
 // enough, or nothing is left to compute with.
 func (l *life) run(ctx context.Context) error {
-	spare := l.b.wanted(l.order.forced)
+	l.openSandbox()
+	defer l.closeSandbox()
+	spare := l.b.wanted(l.order)
 	for {
 		picked, rest, err := l.pick(ctx, spare)
 		if err != nil {
@@ -85,7 +94,7 @@ func (l *life) run(ctx context.Context) error {
 		}
 		err = l.work(ctx, picked)
 		l.closeDevices()
-		if !errors.Is(err, worker.ErrNoDevice) || len(rest) == 0 {
+		if !errors.Is(err, worker.ErrNoDevice) || len(rest) == 0 && l.sandbox == nil {
 			return err
 		}
 		spare = rest
@@ -100,12 +109,13 @@ func (l *life) work(ctx context.Context, lanes []*Lane) error {
 	devices := slices.Clone(l.devices)
 	l.mu.Unlock()
 	for i := range devices {
-		devices[i] = l.pace(devices[i])
+		devices[i] = l.pace(lanes[i], devices[i])
 	}
 	var w *worker.Worker
 	w, err := worker.New(worker.Config{
 		Dial:         func(ctx context.Context) (protocol.Conn, error) { return Dial(ctx, o.hub) },
 		Devices:      devices,
+		Sandbox:      l.sandbox,
 		Reopen:       func(ctx context.Context, i int, _ error) (device.Device, error) { return l.reopen(ctx, lanes[i]) },
 		Unfit:        l.failed(),
 		Blobs:        Blobs{Hub: o.hub, Max: memory},
@@ -163,11 +173,35 @@ func (l *life) event(w *worker.Worker, e worker.Event) {
 	l.b.event(w, e)
 }
 
-func (l *life) pace(d device.Device) device.Device {
-	if l.order.share < 100 {
-		return paced.New(d, l.order.share)
+// pace keeps a lane to its share. What the processor computes takes turns, also
+// where all of the time was agreed to: it was one core's.
+func (l *life) pace(lane *Lane, d device.Device) device.Device {
+	switch {
+	case lane.Group == GroupProcessor:
+		return paced.New(d, l.processor)
+	case l.order.share < 100:
+		return paced.New(d, paced.NewPace(l.order.share))
 	}
 	return d
+}
+
+// openSandbox opens what runs people's modules, if the person agreed to that.
+func (l *life) openSandbox() {
+	if !l.order.sandbox || l.b.opts.Sandbox == nil {
+		return
+	}
+	host, err := l.b.opts.Sandbox()
+	if err != nil {
+		l.note(protocol.Lane{Lane: worker.LaneSandbox, Detail: Name(), Reason: err.Error()})
+		return
+	}
+	l.sandbox = sandboxpaced.New(host, l.processor)
+}
+
+func (l *life) closeSandbox() {
+	if l.sandbox != nil {
+		l.sandbox.Close()
+	}
 }
 
 // A browser whose GPU process has died takes a moment to start another.
@@ -189,7 +223,7 @@ func (l *life) reopen(ctx context.Context, lane *Lane) (device.Device, error) {
 		dev, v := l.try(ctx, lane, false)
 		if dev != nil {
 			l.keepOpen(dev)
-			return l.pace(dev), nil
+			return l.pace(lane, dev), nil
 		}
 		last = fmt.Errorf("browser: %s", v.Error)
 	}

@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall/js"
 
 	"github.com/shoal-compute/shoal/hub/protocol"
+	"github.com/shoal-compute/shoal/wasm/worker"
 	"github.com/shoal-compute/shoal/webgpu/device/choose"
 )
 
@@ -18,8 +20,10 @@ type order struct {
 	key      ed25519.PrivateKey
 	made     bool // the key is new
 	consent  protocol.Consent
-	share    int // percent of the time that each lane computes
-	forced   []string
+	share    int      // percent of the time that each lane computes
+	forced   []string // devices to use and no others; empty: pick
+	sandbox  bool     // run people's modules
+	alone    bool     // and nothing else
 	inHand   int
 	settings Settings
 	kept     kept
@@ -50,9 +54,15 @@ func (b *bridge) readOrder(c js.Value) (*order, error) {
 		return nil, errors.New("inHand, memory and binding: must be positive")
 	}
 	for _, name := range o.forced {
-		if b.lane(name) == nil {
+		if !slices.Contains(b.opts.names(), name) {
 			return nil, fmt.Errorf("lanes: there is no lane %q", name)
 		}
+	}
+	o.sandbox = c.Get("sandbox").Type() == js.TypeBoolean && c.Get("sandbox").Bool()
+	if len(o.forced) > 0 {
+		o.sandbox = slices.Contains(o.forced, worker.LaneSandbox)
+		o.forced = slices.DeleteFunc(o.forced, func(name string) bool { return name == worker.LaneSandbox })
+		o.alone = len(o.forced) == 0
 	}
 	o.settings.Software = len(o.forced) > 0
 	o.settings.Tuning = choose.Tuning{Store: o.kept, Build: b.opts.Build}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall/js"
 
+	"github.com/shoal-compute/shoal/wasm/sandbox"
 	"github.com/shoal-compute/shoal/wasm/worker"
 	"github.com/shoal-compute/shoal/webgpu/device"
 	"github.com/shoal-compute/shoal/webgpu/device/choose"
@@ -18,7 +19,13 @@ type Options struct {
 	Agent string // software and version
 	Build string // which build of it this is; verdicts on lanes are kept for it. Empty: they are not kept
 	Lanes []Lane // best first
+	// Sandbox makes what runs people's modules; nil: they are not run.
+	Sandbox func() (sandbox.Host, error)
 }
+
+// GroupProcessor is the group of lanes that the processor computes, the sandbox
+// among them.
+const GroupProcessor = "processor"
 
 // Lane is a device of a browser.
 type Lane struct {
@@ -38,10 +45,14 @@ type Settings struct {
 	Tuning   choose.Tuning
 }
 
-func names(lanes []Lane) []string {
+// names lists the lanes there may be.
+func (o Options) names() []string {
 	var list []string
-	for _, l := range lanes {
+	for _, l := range o.Lanes {
 		list = append(list, l.Name)
+	}
+	if o.Sandbox != nil {
+		list = append(list, worker.LaneSandbox)
 	}
 	return list
 }
@@ -70,7 +81,7 @@ func Serve(ctx context.Context, opts Options) {
 	b.scope.Set("onmessage", listen)
 	defer b.scope.Set("onmessage", js.Null())
 
-	b.post("ready", map[string]any{"version": opts.Agent, "lanes": list(names(opts.Lanes))})
+	b.post("ready", map[string]any{"version": opts.Agent, "lanes": list(opts.names())})
 	for {
 		select {
 		case c := <-commands:

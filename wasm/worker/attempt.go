@@ -4,9 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/shoal-compute/shoal/hub/job"
 	"github.com/shoal-compute/shoal/hub/protocol"
-	"github.com/shoal-compute/shoal/webgpu/program"
 )
 
 // phase is where an attempt stands; doc.go has the diagram.
@@ -28,7 +26,8 @@ type attempt struct {
 	cancel   context.CancelFunc
 	deadline time.Time // by our clock
 	phase    phase
-	retry    bool // the hub could not take it just now
+	retry    bool    // the hub could not take it just now
+	replay   *replay // set where this is no lease but a question about one
 
 	// Once computed:
 	outputs []byte // job.EncodeOutputs
@@ -47,9 +46,7 @@ func (a *attempt) inHand() bool { return a.phase <= computing }
 // here.
 type prepared struct {
 	attempt *attempt
-	program *program.Program
-	shard   job.Shard
-	inputs  [][]byte // in the order of the program's inputs
+	work    work
 }
 
 // report is what a lane tells Run: about an attempt, or, where that is nil,

@@ -70,6 +70,23 @@ func (b *blobs) get(ctx context.Context, h job.Hash) ([]byte, error) {
 	}
 }
 
+// inputs returns a shard's inputs, those that are blobs fetched. The bytes are
+// shared.
+func (b *blobs) inputs(ctx context.Context, s job.Shard) ([][]byte, error) {
+	inputs := make([][]byte, len(s.Inputs))
+	for i, in := range s.Inputs {
+		data := in.Data
+		if data == nil {
+			var err error
+			if data, err = b.get(ctx, in.Blob); err != nil {
+				return nil, err
+			}
+		}
+		inputs[i] = data
+	}
+	return inputs, nil
+}
+
 func (b *blobs) run(ctx context.Context, h job.Hash, f *fetch) {
 	f.data, f.err = b.fetch(ctx, h)
 	b.mu.Lock()

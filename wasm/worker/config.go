@@ -9,6 +9,7 @@ import (
 
 	"github.com/shoal-compute/shoal/hub/job"
 	"github.com/shoal-compute/shoal/hub/protocol"
+	"github.com/shoal-compute/shoal/wasm/sandbox"
 	"github.com/shoal-compute/shoal/webgpu/device"
 )
 
@@ -28,12 +29,13 @@ type BlobSource interface {
 // closes both. It is called on the lane's computing goroutine.
 type Reopen func(ctx context.Context, index int, cause error) (device.Device, error)
 
-// Config is everything a worker is told. Dial or Conn, Devices, Key and
-// Consent are required.
+// Config is everything a worker is told. Dial or Conn, Devices or Sandbox, Key
+// and Consent are required.
 type Config struct {
 	Dial    Dial                      // how to reach the hub, again and again
 	Conn    protocol.Conn             // instead of Dial: the one connection; Run returns when it ends
 	Devices []device.Device           // in order of preference; the caller closes them
+	Sandbox sandbox.Host              // runs people's modules, as one more lane after those of Devices; nil: they are not run here; the caller closes it
 	Reopen  Reopen                    // nil: a device that is lost is not replaced
 	Unfit   []protocol.Lane           // lanes of this machine that are not used, and why: told to the hub
 	Blobs   BlobSource                // nil: ask the hub over the connection
@@ -49,7 +51,7 @@ type Config struct {
 	InHand       int   // 2; leases a device holds, the one it computes included
 	MaxWaiting   int   // 64; results sealed or delivered and not yet judged, before no more leases are asked for
 	WaitingBytes int64 // 128 MiB; the same bound for their bytes
-	MaxMemory    int64 // 1 GiB; peak bytes of a program that is accepted, where the device does not know its memory
+	MaxMemory    int64 // 1 GiB; peak bytes of a program that is accepted, where the device does not know its memory, and of a module
 	CacheBytes   int64 // 64 MiB; blobs kept in memory, and again as much on each device
 }
 
@@ -58,9 +60,9 @@ func (c Config) Validate() error {
 	switch {
 	case (c.Dial == nil) == (c.Conn == nil):
 		return errors.New("worker: config: exactly one of Dial and Conn must be set")
-	case len(c.Devices) == 0:
-		return errors.New("worker: config: Devices: at least one is needed")
-	case len(c.Devices) > protocol.MaxDevices:
+	case len(c.Devices) == 0 && c.Sandbox == nil:
+		return errors.New("worker: config: Devices: at least one is needed, or a Sandbox")
+	case c.lanes() > protocol.MaxDevices:
 		return errors.New("worker: config: Devices: too many for one hello")
 	case len(c.Unfit) > protocol.MaxUnfit:
 		return errors.New("worker: config: Unfit: too many for one message")
@@ -77,6 +79,13 @@ func (c Config) Validate() error {
 }
 
 const maxInHand = 16
+
+func (c Config) lanes() int {
+	if c.Sandbox == nil {
+		return len(c.Devices)
+	}
+	return len(c.Devices) + 1
+}
 
 func (c Config) withDefaults() Config {
 	if c.Conn != nil {

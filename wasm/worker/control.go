@@ -26,6 +26,7 @@ func (w *Worker) obey(timeout *time.Timer) {
 		return // settle asks for leases
 	case StatePaused:
 		w.handBack("paused", func(a *attempt) bool { return a.inHand() })
+		w.forgetReplays("paused", func(*replay) bool { return true })
 		w.cfg.Events(Event{Kind: Paused})
 	case StateFinishing:
 		w.handBack("finishing", func(a *attempt) bool { return a.phase == fetching })

@@ -18,8 +18,8 @@ var ErrConsent = errors.New("worker: consent needed")
 // volunteer: no version in common, or denied. Trying again does not help.
 var ErrRefused = errors.New("worker: refused by the hub")
 
-// ErrNoDevice is wrapped by Run's error when the last lane has been dropped:
-// its device was lost and could not be opened again. Another worker with other
+// ErrNoDevice is wrapped by Run's error when the last device has been dropped:
+// it was lost and could not be opened again. Another worker with other
 // devices may go on with the same key.
 var ErrNoDevice = errors.New("worker: no device is left")
 

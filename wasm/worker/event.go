@@ -41,7 +41,7 @@ type Event struct {
 	Hub    string
 	Job    string
 	Shard  uint64
-	Device int // index into Config.Devices
+	Device int // index into Config.Devices, or their number: the sandbox
 	Lane   string
 	Took   time.Duration
 	Wait   time.Duration
@@ -85,7 +85,7 @@ type DeviceStats struct {
 	Threads  int
 	Computed uint64        // shards since New
 	Busy     time.Duration // spent computing since New
-	Ops      int64         // integer operations since New
+	Ops      int64         // integer operations since New; of the sandbox, instructions
 	Job      string        // being computed now; empty when idle
 	Shard    uint64
 	Dropped  bool // after it was lost

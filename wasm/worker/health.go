@@ -19,7 +19,7 @@ func (w *Worker) turned(r report) {
 		w.drop(l, r.err)
 	}
 	w.cfg.Events(Event{Kind: r.turn, Device: l.index, Lane: l.caps.Lane, Reason: reason(r.err)})
-	if r.turn == Dropped && w.lanesLeft() == 0 {
+	if r.turn == Dropped && w.devicesLeft() == 0 {
 		w.end(fmt.Errorf("%w: %s: %w", ErrNoDevice, l.caps.Lane, r.err))
 	}
 }
@@ -41,9 +41,11 @@ func (w *Worker) drop(l *lane, cause error) {
 	}
 }
 
-func (w *Worker) lanesLeft() int {
+// devicesLeft does not count the sandbox: who has lost the last device may have
+// others to go on with, and offers the sandbox again beside them.
+func (w *Worker) devicesLeft() int {
 	n := 0
-	for _, l := range w.lanes {
+	for _, l := range w.lanes[:len(w.cfg.Devices)] {
 		if !l.dropped {
 			n++
 		}

@@ -52,6 +52,8 @@ func (w *Worker) receive(r received) {
 		w.judged(m)
 	case protocol.Revoke:
 		w.revoked(m)
+	case protocol.Challenge:
+		w.challenged(m)
 	case protocol.Blob:
 		w.answer(m.Hash, answer{data: m.Data})
 	case protocol.StatusUpdate:
@@ -106,6 +108,9 @@ func (w *Worker) consented(m protocol.Consented) {
 	}
 	for _, a := range w.attempts {
 		if !a.inHand() {
+			if a.lease.Sealed {
+				a.phase = sealed // the hub has forgotten the seal with the connection
+			}
 			w.deliver(a)
 		}
 	}

@@ -18,6 +18,10 @@ func (w *Worker) heard(r report) {
 		return
 	}
 	a := r.attempt
+	if a.replay != nil {
+		w.replayed(a, r)
+		return
+	}
 	stats := func(f func(d *DeviceStats)) { w.update(func(s *Stats) { f(&s.Devices[a.lane.index]) }) }
 	if !r.started {
 		stats(func(d *DeviceStats) { d.Job, d.Shard = "", 0 })
@@ -163,6 +167,7 @@ func (w *Worker) sweep(now time.Time) {
 			w.deliver(a)
 		}
 	}
+	w.forgetReplays("", func(r *replay) bool { return !r.busy && now.After(r.used.Add(replayTime)) })
 	w.relieve()
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/shoal-compute/shoal/hub/job"
 	"github.com/shoal-compute/shoal/hub/protocol"
+	"github.com/shoal-compute/shoal/webgpu/device"
 )
 
 const (
@@ -49,6 +50,7 @@ type Worker struct {
 	attempts    map[string]*attempt      // by token
 	pending     map[string]Event         // by token: results with one verdict that another is to follow
 	questions   map[job.Hash][]*question // for blobs, that the hub has not answered
+	replays     map[[32]byte]*replay     // disputes about results of ours, by case
 	state       State
 	link        *link         // nil while there is no connection
 	redial      bool          // there is none, and nobody is dialling
@@ -76,6 +78,7 @@ func New(cfg Config) (*Worker, error) {
 		attempts:  map[string]*attempt{},
 		pending:   map[string]Event{},
 		questions: map[job.Hash][]*question{},
+		replays:   map[[32]byte]*replay{},
 	}
 	for _, u := range cfg.Unfit {
 		w.unfit = append(w.unfit, protocol.Lane{Lane: protocol.Clip(u.Lane), Detail: protocol.Clip(u.Detail), Reason: protocol.Clip(u.Reason)})
@@ -92,11 +95,18 @@ func New(cfg Config) (*Worker, error) {
 	w.blobs = newBlobs(source, cfg.CacheBytes, cfg.Backoff)
 	w.stats = Stats{Volunteer: hexID(w.id), State: w.state}
 	for i, dev := range cfg.Devices {
-		l := newLane(i, dev, w)
-		w.lanes = append(w.lanes, l)
-		w.stats.Devices = append(w.stats.Devices, DeviceStats{Lane: l.caps.Lane, Detail: l.caps.Detail, Threads: l.caps.Threads})
+		w.add(dev.Caps(), newPrograms(i, dev, w))
+	}
+	if cfg.Sandbox != nil {
+		t := newTasks(cfg.Sandbox, w)
+		w.add(t.caps(), t)
 	}
 	return w, nil
+}
+
+func (w *Worker) add(caps device.Caps, c computer) {
+	w.lanes = append(w.lanes, newLane(len(w.lanes), caps, c, w))
+	w.stats.Devices = append(w.stats.Devices, DeviceStats{Lane: caps.Lane, Detail: caps.Detail, Threads: caps.Threads})
 }
 
 // ID returns the volunteer's public key.
@@ -166,6 +176,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	for _, a := range w.attempts {
 		a.cancel()
 	}
+	w.forgetReplays("", func(*replay) bool { return true })
 	close(w.quit)
 	for _, l := range w.lanes {
 		close(l.queue)

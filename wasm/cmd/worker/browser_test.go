@@ -37,7 +37,7 @@ func TestInBrowser(t *testing.T) {
 	chromium(t) // or skip, before anything is built
 	s := newServer(t)
 	p := openPage(t, s.url)
-	p.until(`said("ready").length === 1 && said("ready")[0].lanes.join() === "webgpu,webgl,wasm"`)
+	p.until(`said("ready").length === 1 && said("ready")[0].lanes.join() === "webgpu,webgl,wasm,sandbox"`)
 
 	t.Run("CommandsThatMakeNoSense", func(t *testing.T) {
 		for i, cmd := range []string{
@@ -139,6 +139,7 @@ type server struct {
 	url     string
 	program *program.Program
 	weights []byte
+	blobs   [][]byte
 	conns   chan *hub
 	first   *hub
 
@@ -171,9 +172,9 @@ worker.onmessage = (e) => heard.push(e.data);
 worker.onerror = (e) => heard.push({type: "crash", message: e.message});
 </script>`
 
-const workerJS = `importScripts("/wasm_exec.js");
+const startJS = `importScripts("/wasm_exec.js");
 const go = new Go();
-WebAssembly.instantiateStreaming(fetch("/worker.wasm"), go.importObject).then(({instance}) => go.run(instance));`
+WebAssembly.instantiateStreaming(fetch("/%s.wasm"), go.importObject).then(({instance}) => go.run(instance));`
 
 func newServer(t *testing.T) *server {
 	t.Helper()
@@ -189,7 +190,8 @@ func newServer(t *testing.T) *server {
 	for i := range elements {
 		binary.LittleEndian.PutUint32(s.weights[4*i:], uint32(i%1000))
 	}
-	code := build(t, "js")
+	s.blobs = [][]byte{prog.Encode(), s.weights}
+	programs := map[string]string{"worker": build(t, "js", "."), "box": build(t, "js", "../box")}
 	mux := http.NewServeMux()
 	text := func(path, kind, body string) {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
@@ -198,11 +200,13 @@ func newServer(t *testing.T) *server {
 		})
 	}
 	text("/{$}", "text/html", pageHTML)
-	text("/worker.js", "text/javascript", workerJS)
+	for name, code := range programs {
+		text("/"+name+".js", "text/javascript", fmt.Sprintf(startJS, name))
+		mux.HandleFunc("GET /"+name+".wasm", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, code) })
+	}
 	mux.HandleFunc("GET /wasm_exec.js", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, filepath.Join(goroot(t), "lib", "wasm", "wasm_exec.js"))
 	})
-	mux.HandleFunc("GET /worker.wasm", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, code) })
 	mux.HandleFunc("GET /blob/{hash}", s.blob)
 	mux.HandleFunc("GET /v1/volunteer", s.volunteer)
 	web := httptest.NewServer(mux)
@@ -220,11 +224,11 @@ func goroot(t *testing.T) string {
 	return strings.TrimSpace(string(out))
 }
 
-// build builds this program for an operating system of WebAssembly.
-func build(t *testing.T, goos string) string {
+// build builds a program for an operating system of WebAssembly.
+func build(t *testing.T, goos, program string) string {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "worker.wasm")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
+	out := filepath.Join(t.TempDir(), "program.wasm")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, program)
 	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH=wasm")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, said)
@@ -233,7 +237,7 @@ func build(t *testing.T, goos string) string {
 }
 
 func (s *server) blob(w http.ResponseWriter, r *http.Request) {
-	for _, data := range [][]byte{s.program.Encode(), s.weights} {
+	for _, data := range s.blobs {
 		if job.Sum(data).String() == r.PathValue("hash") {
 			w.Write(data)
 			return

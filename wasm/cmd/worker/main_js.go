@@ -7,6 +7,8 @@ import (
 	"syscall/js"
 
 	"github.com/shoal-compute/shoal/wasm/browser"
+	"github.com/shoal-compute/shoal/wasm/browser/box"
+	"github.com/shoal-compute/shoal/wasm/sandbox"
 	"github.com/shoal-compute/shoal/wasm/simd"
 	gpu "github.com/shoal-compute/shoal/webgpu/browser"
 	"github.com/shoal-compute/shoal/webgpu/device"
@@ -20,7 +22,7 @@ const heapLimit = 48 << 20
 func main() {
 	debug.SetGCPercent(50)
 	debug.SetMemoryLimit(heapLimit)
-	browser.Serve(context.Background(), browser.Options{Agent: agent, Build: build(), Lanes: lanes})
+	browser.Serve(context.Background(), browser.Options{Agent: agent, Build: build(), Lanes: lanes, Sandbox: openSandbox})
 }
 
 // build names what the page loaded: the script that starts this program says
@@ -32,7 +34,8 @@ func build() string {
 	return ""
 }
 
-// lanes are the devices of a browser, best first.
+// lanes are the devices of a browser, best first. The sandbox is a lane beside
+// them, for people's modules.
 var lanes = []browser.Lane{
 	{Name: "webgpu", Group: "gpu", Open: func(ctx context.Context, s browser.Settings) (device.Device, error) {
 		return gpu.WebGPU(ctx, config("webgpu", s))
@@ -40,7 +43,7 @@ var lanes = []browser.Lane{
 	{Name: "webgl", Group: "gpu", Open: func(ctx context.Context, s browser.Settings) (device.Device, error) {
 		return gpu.WebGL(ctx, config("webgl", s))
 	}},
-	{Name: "wasm", Group: "processor", Open: openWASM},
+	{Name: "wasm", Group: browser.GroupProcessor, Open: openWASM},
 }
 
 func config(lane string, s browser.Settings) gpu.Config {
@@ -49,6 +52,10 @@ func config(lane string, s browser.Settings) gpu.Config {
 		Version: s.Tuning.Build, Known: s.Tuning.Known(lane), Tuned: s.Tuning.Keep(lane),
 	}
 }
+
+// openSandbox makes the thread for people's modules, which starts when there is
+// one.
+func openSandbox() (sandbox.Host, error) { return box.New(browser.Name()) }
 
 // openWASM opens the module that is part of this program, so that both are of
 // one version.

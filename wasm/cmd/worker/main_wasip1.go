@@ -72,6 +72,8 @@ func configure() (worker.Config, error) {
 	if err != nil {
 		return worker.Config{}, err
 	}
+	// There is no Sandbox: this program is itself a module of the host, and
+	// cannot run others. The host can, as a volunteer of its own.
 	return worker.Config{
 		Dial:    dial,
 		Devices: []device.Device{openDevice(memory)},
