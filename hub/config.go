@@ -12,7 +12,9 @@ import (
 
 	"github.com/shoal-compute/shoal/hub/internal/engine"
 	"github.com/shoal-compute/shoal/hub/internal/scheduler"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/job"
+	"github.com/shoal-compute/shoal/wasm/sandbox"
 	"github.com/shoal-compute/shoal/webgpu/device"
 	"github.com/shoal-compute/shoal/webgpu/program"
 )
@@ -20,6 +22,9 @@ import (
 // Program is what the hub must know of a program: the size of each output in
 // bytes, its exact cost in integer operations, and the memory it takes.
 type Program = engine.Program
+
+// Identity is what the hub can see of a volunteer's device besides its results.
+type Identity = trust.Identity
 
 // Config says what a hub is made of. Start from Default.
 type Config struct {
@@ -36,6 +41,21 @@ type Config struct {
 	// Inspect examines a program's encoding. The default decodes it; only
 	// tests with job kinds of their own have another.
 	Inspect func(encoded []byte) (Program, error)
+
+	// Execute computes a shard on this machine, for audits: it is called by one
+	// goroutine at a time. The default runs programs on Device and modules in
+	// Sandbox; only tests with job kinds of their own have another.
+	Execute func(ctx context.Context, s job.Shard, blobs job.Blobs) ([][]byte, error)
+	Sandbox sandbox.Host // runs the modules of jobs of kind map; nil: no audits of those
+
+	// Certified names volunteers, by their keys, whose results count like the
+	// hub's own: the operator answers for them.
+	Certified [][32]byte
+	// Related reports whether two devices may err or lie together; neither then
+	// vouches for the other. The default goes by address block, driver, and
+	// the time at which keys were made.
+	Related func(a, b Identity) bool
+	Retain  int64 // bytes of every job's shard inputs that are kept, so that audits can run its shards again
 
 	CheckpointEvery int           // rounds between a job's checkpoints
 	MaxRunning      int           // jobs that run at the same time
@@ -64,6 +84,8 @@ func Default() Config {
 		},
 		Site:            http.NotFoundHandler(),
 		Inspect:         inspect,
+		Related:         trust.Related,
+		Retain:          1 << 30,
 		CheckpointEvery: 8,
 		MaxRunning:      4,
 		MaxLeases:       16,
@@ -100,6 +122,8 @@ func (c Config) Validate() error {
 	need(c.Files != nil, "Files", "missing")
 	need(c.Site != nil, "Site", "missing")
 	need(c.Inspect != nil, "Inspect", "missing")
+	need(c.Related != nil, "Related", "missing")
+	need(c.Retain >= 0, "Retain", "must not be negative")
 	need(c.Log != nil, "Log", "missing")
 	need(c.Now != nil, "Now", "missing")
 	need(c.Rand != nil, "Rand", "missing")
@@ -118,6 +142,10 @@ func (c Config) Validate() error {
 
 // inspect decodes a program and recomputes what it takes.
 func inspect(encoded []byte) (Program, error) {
+	if job.IsTask(encoded) {
+		t, err := job.DecodeTask(encoded)
+		return Program{Task: &t, Ops: int64(t.Fuel), PeakBytes: int64(t.Memory) << 16}, err
+	}
 	p, err := program.Decode(encoded)
 	if err != nil {
 		return Program{}, err
@@ -127,5 +155,8 @@ func inspect(encoded []byte) (Program, error) {
 	for i, out := range p.Outputs() {
 		sizes[i] = out.Type.Bytes()
 	}
-	return Program{Outputs: sizes, Ops: cost.Ops, PeakBytes: cost.PeakBytes}, nil
+	return Program{
+		Outputs: sizes, Ops: cost.Ops, PeakBytes: cost.PeakBytes,
+		Check: func(outputs [][]byte) error { return device.CheckRanges(p.Outputs(), outputs) },
+	}, nil
 }

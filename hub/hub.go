@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/shoal-compute/shoal/hub/internal/archive"
 	"github.com/shoal-compute/shoal/hub/internal/blobs"
 	"github.com/shoal-compute/shoal/hub/internal/engine"
 	"github.com/shoal-compute/shoal/hub/internal/httpapi"
@@ -19,6 +20,7 @@ import (
 	"github.com/shoal-compute/shoal/hub/internal/scheduler"
 	"github.com/shoal-compute/shoal/hub/internal/session"
 	"github.com/shoal-compute/shoal/hub/internal/sqlite"
+	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 	"github.com/shoal-compute/shoal/hub/protocol"
 )
 
@@ -29,6 +31,7 @@ type Hub struct {
 	lock     *os.File
 	store    *sqlite.Store
 	engine   *engine.Engine
+	auditor  *auditor
 	sessions *session.Hub
 	listener net.Listener
 	server   *http.Server
@@ -66,6 +69,14 @@ func New(c Config) (_ *Hub, err error) {
 	if err != nil {
 		return nil, err
 	}
+	receipts, err := receiptSigner(c.Data, c.Rand)
+	if err != nil {
+		return nil, err
+	}
+	records, err := archive.Open(filepath.Join(c.Data, "receipts"), receipts)
+	if err != nil {
+		return nil, err
+	}
 	files, err := blobs.Open(filepath.Join(c.Data, "blobs"))
 	if err != nil {
 		return nil, err
@@ -74,11 +85,20 @@ func New(c Config) (_ *Hub, err error) {
 	if h.store, err = sqlite.Open(ctx, filepath.Join(c.Data, "hub.db")); err != nil {
 		return nil, err
 	}
+	if h.auditor = newAuditor(c, files); c.Execute == nil {
+		c.Execute = h.auditor.execute
+	}
+	certified := map[volunteer.ID]bool{}
+	for _, key := range c.Certified {
+		certified[key] = true
+	}
 	schedule := scheduler.Default()
 	schedule.LeaseTime, schedule.BackupAfter = c.LeaseTime, c.BackupAfter
 	h.engine, err = engine.Open(ctx, engine.Config{
 		Store: h.store, Blobs: files, Signer: signer,
 		Kinds: c.Kinds, Device: c.Device, Data: c.Files, Parse: c.Parse, Inspect: c.Inspect,
+		Execute: c.Execute, Certified: certified, Related: c.Related, Secret: key, Retain: c.Retain,
+		Seal:      func(ctx context.Context, e engine.Ending) error { return records.Seal(ctx, h.engine, e) },
 		Scheduler: schedule, CheckpointEvery: c.CheckpointEvery, MaxRunning: c.MaxRunning, MaxLeases: c.MaxLeases,
 		Log: c.Log, Now: c.Now, Rand: c.Rand,
 	})
@@ -101,7 +121,7 @@ func New(c Config) (_ *Hub, err error) {
 	}
 	h.server = &http.Server{
 		Handler: httpapi.New(h.conns, httpapi.Config{
-			Engine: h.engine, Blobs: files, Connect: h.sessions.Handle, Site: c.Site, Name: c.Name,
+			Engine: h.engine, Blobs: files, Archive: records, Connect: h.sessions.Handle, Site: c.Site, Name: c.Name,
 			KeyHash: keyHash, Ping: c.Ping, MaxUpload: c.MaxUpload, Log: c.Log,
 		}),
 		ReadHeaderTimeout: 10 * time.Second, // the rest of a request has a deadline by its route
@@ -177,6 +197,9 @@ func (h *Hub) Close() error {
 			if err := h.listener.Close(); !errors.Is(err, net.ErrClosed) {
 				errs = append(errs, err)
 			}
+		}
+		if h.auditor != nil {
+			errs = append(errs, h.auditor.close())
 		}
 		if h.store != nil {
 			errs = append(errs, h.store.Close())

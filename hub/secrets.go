@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/shoal-compute/shoal/hub/internal/lease"
+	"github.com/shoal-compute/shoal/hub/receipt"
 )
 
 // leaseKey reads the secret that signs leases, making it on the first start.
@@ -32,6 +33,29 @@ func leaseKey(dir string, random io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("hub: lease key: %w", err)
 	}
 	return key, writeSecret(path, key)
+}
+
+// receiptSigner reads the secret that signs the logs of ended jobs, making it
+// on the first start. Its public half is how outsiders recognise the hub.
+func receiptSigner(dir string, random io.Reader) (*receipt.Signer, error) {
+	path := filepath.Join(dir, "receipts.key")
+	seed, err := os.ReadFile(path)
+	switch {
+	case err == nil && len(seed) == receipt.SeedSize:
+		return receipt.NewSigner(seed)
+	case err == nil:
+		return nil, fmt.Errorf("hub: %s: %d bytes, want %d; delete it to make a new one, which makes this another hub to those who know its key", path, len(seed), receipt.SeedSize)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("hub: receipts key: %w", err)
+	}
+	seed = make([]byte, receipt.SeedSize)
+	if _, err := io.ReadFull(random, seed); err != nil {
+		return nil, fmt.Errorf("hub: receipts key: %w", err)
+	}
+	if err := writeSecret(path, seed); err != nil {
+		return nil, err
+	}
+	return receipt.NewSigner(seed)
 }
 
 // adminKeyHash reads the admin key's hash. On the first start it makes a key

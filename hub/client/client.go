@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime"
 	"net/http"
 	"net/url"
@@ -72,6 +73,15 @@ func (p *Problem) Error() string {
 	}
 	return "client: the hub refuses: " + p.Detail
 }
+
+// Is lets callers test for fs.ErrNotExist.
+func (p *Problem) Is(target error) bool {
+	return target == fs.ErrNotExist && p.Status == http.StatusNotFound
+}
+
+// ErrDamaged means that the hub sent other bytes than their name or its own
+// list says.
+var ErrDamaged = errors.New("client: damaged")
 
 // Limits of what is read from a hub.
 const (

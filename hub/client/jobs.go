@@ -46,6 +46,8 @@ type Job struct {
 	Cost       int64      `json:"cost"`
 	Progress   *Progress  `json:"progress,omitempty"`
 	Waiting    bool       `json:"waiting,omitempty"`
+	Trust      *Trust     `json:"trust,omitempty"`
+	Repairs    int        `json:"repairs,omitempty"` // how often results were withdrawn and computed again
 	Plan       Plan       `json:"plan"`
 	File       string     `json:"file,omitempty"` // not in lists
 }
@@ -54,6 +56,19 @@ type Job struct {
 func (j Job) Ended() bool { return ended(j.State) }
 
 func ended(state string) bool { return state == "done" || state == "failed" || state == "cancelled" }
+
+// Trust is what a job's results are worth so far, and what that took.
+type Trust struct {
+	Assurance string  `json:"assurance"` // how results are checked
+	Epsilon   float64 `json:"epsilon"`   // the risk the job allows each result
+	Weighed   bool    `json:"weighed"`   // bound and expected mean something
+	Accepted  int64   `json:"accepted"`
+	Executed  int64   `json:"executed"` // how often shards were computed
+	Audited   int64   `json:"audited"`  // accepted on an auditor's word
+	Bound     float64 `json:"bound"`    // of any one accepted result being wrong
+	Expected  float64 `json:"expected"` // wrong ones among the accepted
+	Overhead  float64 `json:"overhead"` // executions beyond one for each accepted
+}
 
 // Progress says how far a round is.
 type Progress struct {
@@ -237,13 +252,18 @@ func (c *Client) Artifacts(ctx context.Context, id string) ([]Artifact, error) {
 // may hold a part of it.
 func (c *Client) Fetch(ctx context.Context, id string, a Artifact, w io.Writer) error {
 	sum := sha256.New()
-	if err := c.copy(ctx, jobPath(id)+"/artifacts/"+a.Name, io.MultiWriter(w, sum)); err != nil {
+	if err := c.Artifact(ctx, id, a.Name, io.MultiWriter(w, sum)); err != nil {
 		return err
 	}
 	if got := job.Hash(sum.Sum(nil)).String(); got != a.SHA256 {
-		return fmt.Errorf("client: artifact %s: got bytes with SHA-256 %s, want %s", a.Name, got, a.SHA256)
+		return fmt.Errorf("%w: artifact %s: got bytes with SHA-256 %s, want %s", ErrDamaged, a.Name, got, a.SHA256)
 	}
 	return nil
+}
+
+// Artifact copies one file of a job to w, unchecked.
+func (c *Client) Artifact(ctx context.Context, id, name string, w io.Writer) error {
+	return c.copy(ctx, jobPath(id)+"/artifacts/"+name, w)
 }
 
 // Receipts copies a job's receipts to w, one JSON object a line.
@@ -280,7 +300,7 @@ func (c *Client) Blob(ctx context.Context, h job.Hash) ([]byte, error) {
 		return nil, err
 	}
 	if got := job.Sum(b.Bytes()); got != h {
-		return nil, fmt.Errorf("client: blob %v: got bytes with SHA-256 %v", h, got)
+		return nil, fmt.Errorf("%w: blob %v: got bytes with SHA-256 %v", ErrDamaged, h, got)
 	}
 	return b.Bytes(), nil
 }

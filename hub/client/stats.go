@@ -11,6 +11,7 @@ import (
 // Stats is a hub in numbers.
 type Stats struct {
 	Hub             string `json:"hub"`
+	Key             string `json:"key"`        // public: what it signs the logs of ended jobs with
 	Volunteers      int    `json:"volunteers"` // connected
 	VolunteersKnown int64  `json:"volunteers_known"`
 	Leases          int    `json:"leases"`
@@ -22,6 +23,7 @@ type Stats struct {
 	Refuted         int64  `json:"refuted"`
 	Ops             int64  `json:"ops"`
 	Credit          int64  `json:"credit"`
+	Slashed         int64  `json:"slashed"`
 }
 
 // Stats returns the hub's numbers.
@@ -40,6 +42,7 @@ type Volunteer struct {
 	Leases    int       `json:"leases"`
 	Shards    int64     `json:"shards"`
 	Credit    int64     `json:"credit"`
+	Stake     int64     `json:"stake"`
 	Marks     int       `json:"marks"`
 	Seen      time.Time `json:"seen"`
 }

@@ -49,19 +49,35 @@ func ParseChain(file []byte) (*job.Spec, error) {
 		Rounds, Shards, Replica int
 		Credits                 int64
 		Deadline                string
+		Epsilon                 job.Decimal
+		Assurance               string
 	}
 	if err := json.Unmarshal(file, &f); err != nil {
 		return nil, err
 	}
 	return &job.Spec{
 		Kind: "chain", Name: f.Name, Train: job.Train{Steps: f.Rounds, Batch: f.Shards},
-		Trust: job.Trust{Replicas: f.Replica}, Limits: job.Limits{Credits: f.Credits, Deadline: f.Deadline},
+		Trust: job.Trust{Epsilon: f.Epsilon, Assurance: f.Assurance, Replicas: f.Replica}, Limits: job.Limits{Credits: f.Credits, Deadline: f.Deadline},
 	}, nil
 }
 
 // ChainFile writes a job file that ParseChain reads.
 func ChainFile(name string, rounds, shards, replicas int) []byte {
 	return fmt.Appendf(nil, `{"name": %q, "rounds": %d, "shards": %d, "replica": %d}`, name, rounds, shards, replicas)
+}
+
+// ExecuteChain computes a shard, as hub.Config.Execute.
+func ExecuteChain(ctx context.Context, s job.Shard, blobs job.Blobs) ([][]byte, error) {
+	inputs := make([][]byte, len(s.Inputs))
+	for i, in := range s.Inputs {
+		if inputs[i] = in.Data; in.Data == nil {
+			var err error
+			if inputs[i], err = blobs.Get(ctx, in.Blob); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return ComputeChain(inputs)
 }
 
 // ComputeChain is a shard's honest outputs.

@@ -33,6 +33,7 @@ func TestHonest(t *testing.T) {
 		t.Run(fmt.Sprintf("%d volunteers, %d replicas", c.volunteers, c.replicas), func(t *testing.T) {
 			t.Parallel()
 			config := Config(t.TempDir())
+			config.Retain = 0
 			x := Start(t, config)
 			crowd(x, c.volunteers)
 			id := x.Submit(ChainFile("honest", 12, 3, c.replicas))

@@ -312,3 +312,18 @@ func short(err error) error {
 	}
 	return err
 }
+
+// Size returns how many bytes a blob has, 0 for one that is not here.
+func (s *Store) Size(h job.Hash) int64 {
+	info, err := os.Stat(s.path(h))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Has reports whether a blob is here.
+func (s *Store) Has(h job.Hash) bool {
+	_, err := os.Stat(s.path(h))
+	return err == nil
+}

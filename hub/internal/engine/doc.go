@@ -16,6 +16,23 @@
 // accepted result are leased again. Leases, seals and connections are lost:
 // leases are signed, so late results still count.
 //
+// # How a result is believed
+//
+// What a policy of package trust asks for is done here. A device's risk is noted
+// when its lease is handed out (schedule.go) and stored with its result; every
+// settled result adds to what is known of its device (devices.go). Where two
+// results differ the volunteers play a dispute (challenge.go); where that tells
+// nothing, where a lot falls, or where nobody unrelated is left to ask, the hub
+// runs the shard itself (inquiry.go). One idle, little-known device at a time is
+// given a shard whose answer is known (canary.go).
+//
+// Whoever is proved wrong loses the lane and the stake (consequence.go), and
+// everything that rests on its word alone is run again (repair.go). If a result
+// that a round was folded from turns out wrong, the job goes back to a checkpoint
+// before it: verdicts from there on are withdrawn, the generation that is part
+// of every lease is raised, and the rounds are done anew. For that the inputs of
+// settled rounds (retain.go) and some checkpoints (drive.go) are kept.
+//
 // # What a run's blobs are
 //
 // What a job.Run puts in Start is kept until the job ends. What it puts in
@@ -28,6 +45,7 @@
 //
 //   - Run owns one goroutine that plans (schedule.go) whenever it is kicked,
 //     a lease passes its deadline or an attempt becomes overdue;
+//   - a job's inquiries and its repair, which end with the job;
 //   - one driver per running job (drive.go), which alone touches the job's
 //     job.Run, and with it one that writes the last round's report;
 //   - sessions call Member's methods from goroutines of their own. A result is

@@ -20,7 +20,9 @@ func (e *Engine) newJobRun(record Job) *jobRun {
 		record:   record,
 		holder:   e.config.Blobs.NewHolder(),
 		programs: map[job.Hash]Program{},
+		lots:     newLots(e.config.Secret, record.ID),
 		changed:  make(chan struct{}),
+		rollback: -1,
 	}
 }
 
@@ -33,15 +35,22 @@ func (e *Engine) holdStored(ctx context.Context, j *jobRun) error {
 	for _, a := range artifacts {
 		j.holder.Hold(a.Hash)
 	}
+	if err := e.keepStored(ctx, j); err != nil {
+		return err
+	}
 	if j.record.State.Ended() {
 		return nil
 	}
-	c, err := e.checkpoint(ctx, j.record.ID)
+	list, err := e.config.Store.Checkpoints(ctx, j.record.ID)
 	if err != nil {
 		return err
 	}
-	j.holder.Hold(c.Blobs...)
-	results, err := e.config.Store.Results(ctx, j.record.ID, NewShardID(c.Round, 0), NewShardID(maxRound, 0))
+	last := 0
+	for _, c := range list {
+		j.holder.Hold(c.Blobs...)
+		last = c.Round
+	}
+	results, err := e.config.Store.Results(ctx, j.record.ID, NewShardID(last, 0), NewShardID(maxRound, 0))
 	if err != nil {
 		return err
 	}
@@ -49,15 +58,6 @@ func (e *Engine) holdStored(ctx context.Context, j *jobRun) error {
 		j.holder.Hold(r.Output)
 	}
 	return nil
-}
-
-// checkpoint returns a job's checkpoint; the zero one when it has none yet.
-func (e *Engine) checkpoint(ctx context.Context, id string) (Checkpoint, error) {
-	c, err := e.config.Store.Checkpoint(ctx, id)
-	if errors.Is(err, ErrNotFound) {
-		return Checkpoint{}, nil
-	}
-	return c, err
 }
 
 // drive takes a job from its checkpoint to its end. When ctx ends because the
@@ -85,6 +85,10 @@ func (e *Engine) drive(ctx context.Context, j *jobRun) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	now := e.config.Now()
+	if err := e.seal(ctx, j.record, e.trustView(j), state, reason, now, artifacts); err != nil {
+		e.fail(err)
+		return
+	}
 	if state == Done {
 		err = e.config.Store.Finish(ctx, j.record.ID, artifacts, now)
 	} else {
@@ -94,7 +98,7 @@ func (e *Engine) drive(ctx context.Context, j *jobRun) {
 		e.fail(err)
 		return
 	}
-	keep := map[job.Hash]bool{}
+	keep := j.kept.blobs()
 	for _, a := range artifacts {
 		keep[a.Hash] = true
 	}
@@ -113,27 +117,75 @@ func (e *Engine) close(j *jobRun) {
 	j.changed = make(chan struct{})
 }
 
-// runJob runs a job to its artifacts.
+// seal has the log of an ending job's receipts written.
+func (e *Engine) seal(ctx context.Context, record Job, t *TrustView, state State, reason string, at time.Time, artifacts []Artifact) error {
+	if e.config.Seal == nil {
+		return nil
+	}
+	record.State, record.Reason, record.Finished = state, reason, at
+	return e.config.Seal(ctx, Ending{Job: record, Artifacts: artifacts, Trust: t})
+}
+
+// runJob runs a job to its artifacts, from its last checkpoint, as often as it
+// is taken back.
 func (e *Engine) runJob(ctx context.Context, j *jobRun) ([]Artifact, error) {
 	spec, kind, err := e.parse(j.record.File)
 	if err != nil {
 		return nil, err
 	}
-	j.spec = spec
-	if j.policy, err = trust.NewReplicas(spec.Trust.Replicas); err != nil {
-		return nil, err
-	}
-	ctx, cancel, err := e.limitTime(ctx, j)
+	ctx, cancel, err := e.limitTime(ctx, j, spec)
 	if err != nil {
 		return nil, err
 	}
 	defer cancel()
-	c, err := e.checkpoint(ctx, j.record.ID)
+	policy, err := trust.NewPolicy(spec.Trust)
+	if err != nil {
+		return nil, err
+	}
+	account, err := e.config.Store.Account(ctx, j.record.ID)
 	if err != nil {
 		return nil, stored(err)
 	}
+	e.mu.Lock()
+	j.spec, j.policy, j.account = spec, policy, account
+	if w, weighs := policy.(trust.Weighed); weighs {
+		j.terms = &w.Terms
+		e.startRepair(j)
+	}
+	e.mu.Unlock()
 	if err := e.config.Store.SetState(ctx, j.record.ID, Running, "", time.Time{}); err != nil {
 		return nil, stored(err)
+	}
+	for {
+		artifacts, err := e.resume(ctx, j, kind)
+		if !errors.Is(err, errRollback) {
+			return artifacts, cause(ctx, err)
+		}
+		if err := e.rewind(ctx, j); err != nil {
+			return nil, cause(ctx, err)
+		}
+	}
+}
+
+// resume runs a job from its last checkpoint until it is done or taken back.
+func (e *Engine) resume(ctx context.Context, j *jobRun, kind job.Kind) ([]Artifact, error) {
+	ctx, restart := context.WithCancelCause(ctx)
+	defer restart(nil)
+	e.mu.Lock()
+	j.restart = func() { restart(errRollback) }
+	back := j.rollback >= 0
+	e.mu.Unlock()
+	if back { // found while there was nothing to restart
+		return nil, errRollback
+	}
+	list, err := e.config.Store.Checkpoints(ctx, j.record.ID)
+	if err != nil {
+		return nil, stored(err)
+	}
+	j.checkpoints = list
+	var c Checkpoint
+	if n := len(list); n > 0 {
+		c = list[n-1]
 	}
 	latest, err := e.config.Store.Latest(ctx, j.record.ID)
 	if err != nil {
@@ -141,13 +193,25 @@ func (e *Engine) runJob(ctx context.Context, j *jobRun) ([]Artifact, error) {
 	}
 	e.setRunning(j, c.Round, latest)
 	seen := &recorder{holder: j.holder, put: map[job.Hash]bool{}}
-	run, err := kind.Start(ctx, spec, e.env(seen), c.Record)
+	run, err := kind.Start(ctx, j.spec, e.env(seen), c.Record)
 	if err != nil {
 		return nil, cause(ctx, err)
 	}
 	defer run.Close()
 	artifacts, err := e.rounds(ctx, j, run, seen.stop())
+	e.withdrawRound(j)
 	return artifacts, cause(ctx, err)
+}
+
+// withdrawRound closes the round that a job left open when it was taken back.
+func (e *Engine) withdrawRound(j *jobRun) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if j.round == nil {
+		return
+	}
+	e.dropAttempts(func(_ *shard, a *attempt) bool { return a.lease.Job == j.record.ID }, "the round is done again")
+	j.round = nil
 }
 
 // cause replaces an error by the reason for which ctx ended, if it did.
@@ -168,12 +232,12 @@ func (e *Engine) setRunning(j *jobRun, round int, latest job.Report) {
 }
 
 // limitTime gives ctx the job's deadline, which counts from its submission.
-func (e *Engine) limitTime(ctx context.Context, j *jobRun) (context.Context, context.CancelFunc, error) {
-	if j.spec.Limits.Deadline == "" {
+func (e *Engine) limitTime(ctx context.Context, j *jobRun, spec *job.Spec) (context.Context, context.CancelFunc, error) {
+	if spec.Limits.Deadline == "" {
 		ctx, cancel := context.WithCancel(ctx)
 		return ctx, cancel, nil
 	}
-	d, err := time.ParseDuration(j.spec.Limits.Deadline)
+	d, err := time.ParseDuration(spec.Limits.Deadline)
 	if err != nil {
 		return nil, nil, fmt.Errorf("limits.deadline: %w", err)
 	}
@@ -196,6 +260,9 @@ func (e *Engine) rounds(ctx context.Context, j *jobRun, run job.Run, started map
 	for since := 1; ; since++ {
 		r := run.Round()
 		if r.Done {
+			if err := e.settleRepairs(ctx, j); err != nil {
+				return nil, err
+			}
 			return e.artifacts(ctx, j, run)
 		}
 		outputs, err := e.collect(ctx, j, r)
@@ -222,7 +289,8 @@ func (e *Engine) rounds(ctx context.Context, j *jobRun, run job.Run, started map
 			written <- nil // for the deferred wait
 			return nil, err
 		}
-		go func() { written <- e.finishRound(ctx, j, report, c) }()
+		drop := j.thin(c)
+		go func() { written <- e.finishRound(ctx, j, report, c, drop) }()
 		if c == nil {
 			continue
 		}
@@ -231,14 +299,14 @@ func (e *Engine) rounds(ctx context.Context, j *jobRun, run job.Run, started map
 		if err != nil {
 			return nil, err
 		}
-		e.release(j, keepAfter(started, c, next))
+		e.release(j, j.keepAfter(started, next))
 	}
 }
 
 // finishRound stores a round's report, with the checkpoint after it if there
 // is one, and then tells it.
-func (e *Engine) finishRound(ctx context.Context, j *jobRun, r job.Report, c *Checkpoint) error {
-	if err := e.config.Store.FinishRound(ctx, j.record.ID, r, c); err != nil {
+func (e *Engine) finishRound(ctx context.Context, j *jobRun, r job.Report, c *Checkpoint, drop []int) error {
+	if err := e.config.Store.FinishRound(ctx, j.record.ID, r, c, drop); err != nil {
 		return stored(err)
 	}
 	e.report(j, r)
@@ -268,11 +336,48 @@ func (e *Engine) takeCheckpoint(ctx context.Context, j *jobRun, run job.Run, rou
 	return &Checkpoint{Round: round, Record: c.Record, Blobs: c.Blobs}, nil
 }
 
-// keepAfter lists the blobs a job still needs once c is stored.
-func keepAfter(started map[job.Hash]bool, c *Checkpoint, next job.Round) map[job.Hash]bool {
-	keep := maps.Clone(started)
-	for _, h := range c.Blobs {
-		keep[h] = true
+// maxCheckpoints is how many a job that may be taken back keeps.
+const maxCheckpoints = 12
+
+// thin adds a checkpoint to those a job keeps and says which go for it: all
+// others where nothing is ever taken back, or else the one whose neighbours are
+// closest, so that the oldest stays and they lie ever closer towards the end.
+func (j *jobRun) thin(c *Checkpoint) (drop []int) {
+	if c == nil {
+		return nil
+	}
+	j.checkpoints = append(slices.Clone(j.checkpoints), *c)
+	keep := maxCheckpoints
+	if j.terms == nil {
+		keep = 1
+	}
+	for len(j.checkpoints) > keep {
+		least := 0
+		if keep > 2 {
+			least = 1
+			for i := 1; i < len(j.checkpoints)-1; i++ {
+				if j.gap(i) < j.gap(least) {
+					least = i
+				}
+			}
+		}
+		drop = append(drop, j.checkpoints[least].Round)
+		j.checkpoints = slices.Delete(j.checkpoints, least, least+1)
+	}
+	return drop
+}
+
+// gap is how far apart the neighbours of the i-th checkpoint are.
+func (j *jobRun) gap(i int) int { return j.checkpoints[i+1].Round - j.checkpoints[i-1].Round }
+
+// keepAfter lists the blobs a job still needs once its last checkpoint is stored.
+func (j *jobRun) keepAfter(started map[job.Hash]bool, next job.Round) map[job.Hash]bool {
+	keep := j.kept.blobs()
+	maps.Copy(keep, started)
+	for _, c := range j.checkpoints {
+		for _, h := range c.Blobs {
+			keep[h] = true
+		}
 	}
 	for _, s := range next.Shards {
 		keep[s.Program] = true
@@ -310,6 +415,9 @@ func (e *Engine) collect(ctx context.Context, j *jobRun, r job.Round) ([][][]byt
 		return nil, ctx.Err()
 	}
 	e.setRound(j, nil, r.Index+1)
+	if err := e.keepRound(ctx, j, rd); err != nil {
+		return nil, err
+	}
 	outputs := make([][][]byte, len(rd.shards))
 	for i, s := range rd.shards {
 		encoded, err := j.holder.Get(ctx, s.verdict.Result)
@@ -327,6 +435,11 @@ func (e *Engine) setRound(j *jobRun, rd *round, at int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	j.round, j.at = rd, at
+	if rd != nil {
+		for _, s := range slices.Clone(rd.open) {
+			e.inquire(j, s)
+		}
+	}
 	close(j.changed)
 	j.changed = make(chan struct{})
 	signal(e.kick)
@@ -346,7 +459,7 @@ func (e *Engine) checkCredits(ctx context.Context, j *jobRun, rd *round) error {
 	price := -balance
 	replicas := ledger.Amount(max(j.spec.Trust.Replicas, 1))
 	for _, s := range rd.open {
-		price += ledger.Credit(s.program.Ops) * replicas
+		price += ledger.Credit(s.program.cost(s.shard)) * replicas
 	}
 	if price > limit {
 		return fmt.Errorf("limits.credits: round %d would bring the cost to %d, over the limit of %d", rd.index, price, limit)

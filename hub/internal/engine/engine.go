@@ -13,6 +13,7 @@ import (
 	"github.com/shoal-compute/shoal/hub/internal/blobs"
 	"github.com/shoal-compute/shoal/hub/internal/lease"
 	"github.com/shoal-compute/shoal/hub/internal/scheduler"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 	"github.com/shoal-compute/shoal/hub/job"
 	"github.com/shoal-compute/shoal/webgpu/device"
@@ -21,12 +22,28 @@ import (
 // Program is what the engine must know of a program. It is recomputed from
 // the program's bytes, never believed.
 type Program struct {
-	Outputs   []int // bytes of each output
-	Ops       int64
+	Outputs   []int // bytes of each output; not of a task
+	Ops       int64 // of one execution; of one input, at most, for a task
 	PeakBytes int64
+
+	// Check says why outputs of these sizes cannot be the program's; nil: any
+	// bytes may be.
+	Check func(outputs [][]byte) error
+
+	// Task is set when the program runs a module: then there is an outcome for
+	// every input, and the fuel used is what it costs.
+	Task *job.Task
 }
 
-// Config is what an Engine is made of. Every field is required.
+// Ending is a job as it is about to end.
+type Ending struct {
+	Job       Job // State, Reason and Finished are the end's
+	Artifacts []Artifact
+	Trust     *TrustView
+}
+
+// Config is what an Engine is made of. Every field is required, unless said
+// otherwise.
 type Config struct {
 	Store   Store
 	Blobs   *blobs.Store
@@ -36,6 +53,22 @@ type Config struct {
 	Data    func(ctx context.Context, name string) ([]byte, error)
 	Parse   func(file []byte) (*job.Spec, error)
 	Inspect func(program []byte) (Program, error)
+
+	// Execute runs a shard here, on devices the operator trusts: an audit. It
+	// is called by one goroutine at a time. Nil: this hub cannot audit, and
+	// jobs that may need it are refused.
+	Execute func(ctx context.Context, s job.Shard, blobs job.Blobs) ([][]byte, error)
+	// Certified volunteers are believed like the hub itself.
+	Certified map[volunteer.ID]bool
+	// Related reports whether two devices may err or lie together; neither then
+	// vouches for the other. trust.Related, but for tests.
+	Related func(a, b trust.Identity) bool
+	Secret  []byte // lots are drawn with it: nobody may foresee them
+	Retain  int64  // bytes of each job's shard inputs kept for audits
+
+	// Seal is told of a job's end before the store is: it writes the signed
+	// log of receipts. An error is the hub's, not the job's. May be nil.
+	Seal func(ctx context.Context, e Ending) error
 
 	Scheduler       scheduler.Config
 	CheckpointEvery int // rounds
@@ -55,15 +88,23 @@ type Engine struct {
 	events *broker
 	specs  sync.Map // parsed job files by job, *job.Spec
 
+	accounts sync.Map // of ended jobs, Account
+
 	kick chan struct{} // cap 1: something changed, plan again
 	wake chan struct{} // cap 1: a job was queued or has ended
 	fold chan struct{} // cap 1: one fold at a time; waiting drivers are served in order
+	exec chan struct{} // cap 1: one audit at a time
+
+	hearings hearings
 
 	mu      sync.Mutex
 	broken  error     // the first failure to write: the hub must stop
 	stopped bool      // Run has ended or is ending
 	active  []*jobRun // queued and running, oldest first
 	members []*Member // connected, in order of arrival
+	devices *devices
+	audits  int                   // waiting or under way
+	absent  map[volunteer.ID]bool // who has stayed away from a dispute since the hub started
 }
 
 // Open loads what the store holds: it holds the blobs of every job and sweeps
@@ -77,6 +118,8 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 		kick:   make(chan struct{}, 1),
 		wake:   make(chan struct{}, 1),
 		fold:   make(chan struct{}, 1),
+		exec:   make(chan struct{}, 1),
+		absent: map[volunteer.ID]bool{},
 	}
 	for _, k := range c.Kinds {
 		e.kinds[k.Name()] = k
@@ -87,6 +130,9 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	}
 	for _, h := range pins {
 		c.Blobs.Hold(h)
+	}
+	if e.devices, err = loadDevices(ctx, c.Store); err != nil {
+		return nil, err
 	}
 	jobs, err := c.Store.Jobs(ctx)
 	if err != nil {
@@ -165,6 +211,7 @@ func (e *Engine) startJobs(ctx context.Context, running *sync.WaitGroup) bool {
 		if j.cancelled != nil {
 			cancel(j.cancelled)
 		}
+		j.start = func(f func(context.Context)) { running.Go(func() { f(jobCtx) }) }
 		running.Go(func() {
 			defer cancel(nil)
 			e.drive(jobCtx, j)

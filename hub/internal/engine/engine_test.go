@@ -3,8 +3,12 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"testing"
 
+	"github.com/shoal-compute/shoal/hub/internal/blobs"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/job"
 )
 
@@ -46,14 +50,29 @@ func TestFits(t *testing.T) {
 		}
 		return job.EncodeOutputs(outputs)
 	}
-	if err := fits([]int{4, 0}, encode(4, 0)); err != nil {
+	p := Program{Outputs: []int{4, 0}}
+	if err := p.fits(job.Shard{}, encode(4, 0)); err != nil {
 		t.Errorf("right outputs: %v", err)
 	}
 	for name, encoded := range map[string][]byte{
 		"none": nil, "too few": encode(4), "too many": encode(4, 0, 0), "wrong size": encode(4, 1), "trailing": append(encode(4, 0), 0),
 	} {
-		if err := fits([]int{4, 0}, encoded); !errors.Is(err, ErrBadResult) {
+		if err := p.fits(job.Shard{}, encoded); !errors.Is(err, ErrBadResult) {
 			t.Errorf("%s: %v, want ErrBadResult", name, err)
+		}
+	}
+	task := job.Task{Fuel: 10, Memory: 1, Output: 2}
+	p, s := Program{Task: &task, Ops: 10}, job.Shard{Inputs: make([]job.Input, 2)}
+	good := job.EncodeOutputs([][]byte{job.Outcome{Status: job.Returned, Fuel: 3}.Encode(), job.Outcome{Status: job.Trapped, Fuel: 4}.Encode()})
+	if err := p.fits(s, good); err != nil || p.spent(good) != 7 || p.cost(s) != 20 {
+		t.Errorf("outcomes: %v, %d spent of %d", err, p.spent(good), p.cost(s))
+	}
+	for name, encoded := range map[string][]byte{
+		"too few":       job.EncodeOutputs([][]byte{job.Outcome{Status: job.Returned}.Encode()}),
+		"over the fuel": job.EncodeOutputs([][]byte{job.Outcome{Status: job.Returned}.Encode(), job.Outcome{Status: job.Returned, Fuel: 11}.Encode()}),
+	} {
+		if err := p.fits(s, encoded); !errors.Is(err, ErrBadResult) {
+			t.Errorf("task: %s: %v, want ErrBadResult", name, err)
 		}
 	}
 }
@@ -93,5 +112,64 @@ func TestBrokerDropsTheSlow(t *testing.T) {
 		t.Error("a closed broker has events")
 	} else if _, open := <-late; open {
 		t.Error("a closed broker takes subscribers")
+	}
+}
+
+func TestBlock(t *testing.T) {
+	for address, want := range map[string]string{
+		"203.0.113.77": "203.0.113.0/24", "::ffff:203.0.113.77": "203.0.113.0/24", "2001:db8:1:2ff::1": "2001:db8:1:200::/56",
+		"127.0.0.1": "", "::1": "", "10.1.2.3": "", "192.168.0.9": "", "fe80::1": "",
+	} {
+		if got := Block(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s is in block %q, want %q", address, got, want)
+		}
+	}
+	if got := Block(netip.Addr{}); got != "" {
+		t.Errorf("no address is in block %q", got)
+	}
+}
+
+func TestKept(t *testing.T) {
+	store, err := blobs.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(size int) job.Hash {
+		h, err := store.Put(t.Context(), make([]byte, size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	shared, a, b, c := put(10), put(1), put(2), put(3)
+	var k kept
+	k.add(store, 0, []job.Hash{shared, a, shared}, 15)
+	k.add(store, 1, []job.Hash{b, shared}, 15)
+	if k.bytes != 13 || len(k.blobs()) != 3 {
+		t.Errorf("two rounds keep %d bytes of %d blobs", k.bytes, len(k.blobs()))
+	}
+	k.add(store, 2, []job.Hash{c, {9}}, 15)
+	if set := k.blobs(); k.bytes != 15 || set[a] || !set[b] || !set[shared] || !set[c] {
+		t.Errorf("over the limit %d bytes stay: %v", k.bytes, set)
+	}
+	k.cut()
+	if set := k.blobs(); k.bytes != 12 || set[c] {
+		t.Errorf("without the newest %d bytes stay: %v", k.bytes, set)
+	}
+}
+
+// Thinned checkpoints keep the oldest and the newest, and grow denser.
+func TestThin(t *testing.T) {
+	j := &jobRun{terms: &trust.Terms{}}
+	for round := 8; round <= 800; round += 8 {
+		j.thin(&Checkpoint{Round: round})
+	}
+	if n := len(j.checkpoints); n != maxCheckpoints || j.checkpoints[0].Round != 8 || j.checkpoints[n-1].Round != 800 {
+		t.Errorf("%d checkpoints are kept, from %d to %d", n, j.checkpoints[0].Round, j.checkpoints[n-1].Round)
+	}
+	plain := &jobRun{}
+	plain.thin(&Checkpoint{Round: 8})
+	if drop := plain.thin(&Checkpoint{Round: 16}); len(plain.checkpoints) != 1 || !slices.Equal(drop, []int{8}) {
+		t.Errorf("a job that never goes back keeps %v, drops %v", plain.checkpoints, drop)
 	}
 }

@@ -21,6 +21,9 @@ var (
 	ErrBadSeal = errors.New("engine: seal")
 	// ErrBadResult means that the outputs do not have the program's shapes.
 	ErrBadResult = errors.New("engine: the outputs do not fit the program")
+	// ErrSuperseded means that another lease of the same shard, to the same
+	// volunteer, is further: its result is sealed.
+	ErrSuperseded = errors.New("engine: another lease of yours for this shard is sealed")
 	// ErrDenied means that the device gets no leases any more.
 	ErrDenied = errors.New("engine: device is not served")
 )
@@ -49,7 +52,7 @@ func (e *InvalidError) Unwrap() error { return e.Err }
 var fieldPrefix = regexp.MustCompile(`(?:^|[ :])([a-z][a-z0-9_]*(?:\.[a-z0-9_]+|\[\d+\])*):`)
 
 // knownFields are the first parts a field's path may have.
-var knownFields = regexp.MustCompile(`^(kind|name|model|data|train|trust|limits)($|[.\[])`)
+var knownFields = regexp.MustCompile(`^(kind|name|model|data|train|map|trust|limits)($|[.\[])`)
 
 // invalid finds the field in err's text. A field inside a section is
 // preferred: "train: data.file: no such file" is about data.file, its first

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/shoal-compute/shoal/hub/internal/court"
 	"github.com/shoal-compute/shoal/hub/internal/ledger"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
@@ -17,6 +18,11 @@ type Device struct {
 	Threads int
 	Memory  int64 // bytes; 0 unknown
 }
+
+// laneSandbox is the lane that runs modules, and nothing else does.
+const laneSandbox = "sandbox"
+
+func (d Device) sandbox() bool { return d.Lane == laneSandbox }
 
 // Unfit is a lane of a volunteer's machine that failed there and is not
 // offered.
@@ -68,6 +74,9 @@ type Member struct {
 	id      volunteer.ID
 	agent   string
 	devices []Device
+	classes []string // of the devices
+	block   string   // network block, "" unknown
+	created time.Time
 	notices chan Notice
 
 	// Guarded by Engine.mu.
@@ -81,11 +90,15 @@ type Member struct {
 	credit   ledger.Amount
 	since    time.Time
 	deaf     bool // notices is closed
+	canaries []*canary
+	tested   string              // the round of its last canary
+	asked    map[[32]byte]*asked // by case: questions that wait for an answer
 	left     bool
 }
 
-// Join connects a volunteer. It gets no lease before Consent and Want.
-func (e *Engine) Join(ctx context.Context, id volunteer.ID, agent string, devices []Device) (*Member, error) {
+// Join connects a volunteer from a network block. It gets no lease before
+// Consent and Want.
+func (e *Engine) Join(ctx context.Context, id volunteer.ID, agent, block string, devices []Device) (*Member, error) {
 	now := e.config.Now()
 	known, err := e.config.Store.See(ctx, id, agent, now)
 	if err != nil {
@@ -98,9 +111,15 @@ func (e *Engine) Join(ctx context.Context, id volunteer.ID, agent string, device
 		load:     make([]int, len(devices)),
 		speed:    make([]int64, len(devices)),
 		excluded: make([]bool, len(devices)),
+		classes:  make([]string, len(devices)),
+		block:    block,
+		created:  known.First,
 		marks:    known.Marks,
-		credit:   known.Credit,
+		credit:   known.Credit + known.Stake,
 		since:    now,
+	}
+	for i, d := range devices {
+		m.classes[i] = classOf(d)
 	}
 	if m.marks == nil {
 		m.marks = map[string]int{}
@@ -115,10 +134,11 @@ func (e *Engine) Join(ctx context.Context, id volunteer.ID, agent string, device
 	return m, nil
 }
 
-// exclude applies the marks to the devices. The caller holds mu.
+// exclude applies the marks, and the quarantines, to the devices. The caller
+// holds mu.
 func (m *Member) exclude() {
 	for i, d := range m.devices {
-		m.excluded[i] = trust.Excluded(m.marks[d.Lane])
+		m.excluded[i] = trust.Excluded(m.marks[d.Lane]) || m.engine.devices.population.Quarantined(m.classes[i])
 	}
 }
 
@@ -143,6 +163,7 @@ func (m *Member) hush() {
 	if !m.deaf {
 		m.deaf = true
 		close(m.notices)
+		m.abandon(court.ErrGone)
 	}
 }
 
@@ -192,6 +213,13 @@ func (m *Member) Return(tokens [][]byte) {
 	m.engine.mu.Lock()
 	defer m.engine.mu.Unlock()
 	until := m.engine.config.Now().Add(returnPause)
+	m.canaries = slices.DeleteFunc(m.canaries, func(c *canary) bool {
+		if given[string(c.token)] {
+			m.load[c.device]--
+			return true
+		}
+		return false
+	})
 	m.engine.dropAttempts(func(s *shard, a *attempt) bool {
 		if a.member != m || !given[string(a.token)] {
 			return false
@@ -201,7 +229,7 @@ func (m *Member) Return(tokens [][]byte) {
 	}, "")
 }
 
-// Credit returns what the volunteer holds.
+// Credit returns what the volunteer has earned, its stake included.
 func (m *Member) Credit() ledger.Amount {
 	m.engine.mu.Lock()
 	defer m.engine.mu.Unlock()
@@ -219,8 +247,10 @@ func (m *Member) Leave() {
 	}
 	m.left = true
 	m.hush()
+	m.canaries = nil
 	e.members = slices.DeleteFunc(e.members, func(other *Member) bool { return other == m })
 	e.dropAttempts(func(_ *shard, a *attempt) bool { return a.member == m }, "")
+	signal(e.kick) // somebody may have waited for it
 }
 
 // dropAttempts ends every live attempt that match picks, except those whose

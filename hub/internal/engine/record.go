@@ -27,15 +27,19 @@ func (s State) Ended() bool { return s == Done || s == Failed || s == Cancelled 
 
 // Job is what is stored of a job.
 type Job struct {
-	ID       string
-	Name     string
-	Kind     string
-	File     []byte // the job file as submitted: the spec is always parsed from it
-	Plan     job.Plan
-	State    State
-	Reason   string // why it failed or was cancelled
-	Created  time.Time
-	Finished time.Time // zero while it has not ended
+	ID   string
+	Name string
+	Kind string
+	File []byte // the job file as submitted: the spec is always parsed from it
+	Plan job.Plan
+
+	// Generation counts how often results were withdrawn and the job was
+	// taken back to an earlier round.
+	Generation int
+	State      State
+	Reason     string // why it failed or was cancelled
+	Created    time.Time
+	Finished   time.Time // zero while it has not ended
 }
 
 // ShardID numbers a shard within its job: round << 24 | index. It stays below
@@ -71,6 +75,11 @@ type Result struct {
 	Millis    uint64 // compute time as the volunteer states it
 	At        time.Time
 	Standing  trust.Standing
+
+	// What was believed of the device when its lease was handed out.
+	Risk  float64
+	Alone bool
+	Check bool // the lot fell on it: another volunteer checks it
 }
 
 // Acceptance is a settled shard: what receipts are made of.
@@ -78,9 +87,35 @@ type Acceptance struct {
 	Shard   ShardID
 	Program job.Hash
 	Inputs  []job.Hash // of each input's bytes
-	Ops     int64
+	Ops     int64      // what each execution was paid for
 	Output  job.Hash
 	At      time.Time
+
+	Path     Path
+	Risk     float64 // of the output being wrong; 1 where the policy weighs nobody
+	Executed int     // how often the shard was computed: results and audits
+}
+
+// Path is how a shard's output came to be accepted.
+type Path string
+
+// The paths.
+const (
+	Alone    Path = "alone"    // one volunteer, believed
+	Agreed   Path = "agreed"   // several volunteers
+	Checked  Path = "checked"  // one believed, whom another checked
+	Audited  Path = "audited"  // an auditor of the operator
+	Disputed Path = "disputed" // who said otherwise lost a dispute
+)
+
+// DeviceRecord is what the store keeps of one class of device of one volunteer.
+type DeviceRecord struct {
+	Volunteer volunteer.ID
+	Class     string
+	Record    trust.Record
+	Results   int64 // delivered and settled
+	Verified  int64 // of those, found right by somebody else
+	Caught    bool
 }
 
 // Mark is proof that a device returned something wrong.
@@ -99,13 +134,42 @@ type Change struct {
 	Standing  trust.Standing
 }
 
-// Commit is everything one judged result changes, all or nothing.
+// Commit is everything that follows from one result or one audit of a shard,
+// all or nothing.
 type Commit struct {
-	Result   Result
-	Changes  []Change            // earlier results of the shard that this one settles
-	Accepted *Acceptance         // set when this result settles the shard
-	Payment  *ledger.Transaction // set with Accepted
+	Job      string
+	Shard    ShardID
+	Result   *Result              // the newest; nil when an audit or a dispute has spoken
+	Changes  []Change             // earlier results of the shard
+	Accepted *Acceptance          // set when this settles the shard
+	Ledger   []ledger.Transaction // payments and slashes
 	Marks    []Mark
+	Devices  []DeviceRecord // as they are from now on
+	Spent    int64          // executions that settle nothing: canaries
+}
+
+// Account sums up what a job's acceptances are worth and what they took.
+type Account struct {
+	trust.Account
+	Audited int64 // accepted on an auditor's word
+}
+
+// note adds an acceptance.
+func (a *Account) note(n Acceptance) {
+	a.Accept(1, n.Risk, int64(n.Executed))
+	if n.Path == Audited {
+		a.Audited++
+	}
+}
+
+// Withdrawal takes a job back: every verdict and result from a round on, and
+// checkpoints after it, count no more. They are kept, apart.
+type Withdrawal struct {
+	Job        string
+	From       int // the first round
+	Generation int // of the job from now on
+	Ledger     []ledger.Transaction
+	At         time.Time
 }
 
 // Checkpoint is a stored job.Checkpoint.
@@ -133,8 +197,10 @@ type Receipt struct {
 type Standing struct {
 	Volunteer volunteer.ID
 	Agent     string
-	Shards    int64 // confirmed
-	Credit    ledger.Amount
+	Shards    int64         // confirmed
+	Credit    ledger.Amount // what it may dispose of
+	Stake     ledger.Amount // what it has earned and would lose for a lie
+	First     time.Time
 	Seen      time.Time
 	Marks     map[string]int // by lane
 }
@@ -147,5 +213,6 @@ type Stats struct {
 	Refuted    int64 `json:"refuted"`
 	Ops        int64 `json:"ops"`    // of accepted shards, before replication
 	Credit     int64 `json:"credit"` // paid
+	Slashed    int64 `json:"slashed"`
 	Volunteers int64 `json:"volunteers"`
 }

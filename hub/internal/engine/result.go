@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/lease"
-	"github.com/shoal-compute/shoal/hub/internal/ledger"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
-	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 	"github.com/shoal-compute/shoal/hub/job"
 )
 
@@ -38,14 +36,17 @@ func (m *Member) Seal(ctx context.Context, l lease.Lease, token []byte, seal [32
 	if !l.Sealed {
 		return fmt.Errorf("%w: this lease has none", ErrBadSeal)
 	}
+	if m.sealCanary(l, seal) {
+		return nil
+	}
 	e := m.engine
-	_, s, err := e.locate(ctx, l)
+	j, s, err := e.locate(ctx, l)
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	a, err := e.adopt(m, s, l, token)
+	a, err := e.adopt(m, j, s, l, token)
 	if err != nil {
 		return err
 	}
@@ -69,6 +70,9 @@ func (m *Member) Seal(ctx context.Context, l lease.Lease, token []byte, seal [32
 // errors of errors.go say what is wrong with it; any other error is the hub's.
 func (m *Member) Result(ctx context.Context, d Delivery) (VerdictNotice, error) {
 	e := m.engine
+	if v, ok, err := m.resultOfCanary(ctx, d); ok || err != nil {
+		return v, err
+	}
 	j, s, err := e.locate(ctx, d.Lease)
 	if errors.Is(err, ErrSettled) {
 		return surplus(d.Token), nil
@@ -76,7 +80,7 @@ func (m *Member) Result(ctx context.Context, d Delivery) (VerdictNotice, error) 
 	if err != nil {
 		return VerdictNotice{}, err
 	}
-	a, err := e.begin(m, s, d)
+	a, err := e.begin(m, j, s, d)
 	switch {
 	case errors.Is(err, ErrSettled):
 		return surplus(d.Token), nil
@@ -86,7 +90,7 @@ func (m *Member) Result(ctx context.Context, d Delivery) (VerdictNotice, error) 
 		return VerdictNotice{}, err
 	}
 	defer e.end(s, a)
-	if err := fits(s.program.Outputs, d.Outputs); err != nil {
+	if err := s.program.fits(s.shard, d.Outputs); err != nil {
 		return VerdictNotice{}, e.blame(ctx, d, err)
 	}
 	// From here on the connection no longer matters: what is half done would
@@ -98,7 +102,7 @@ func (m *Member) Result(ctx context.Context, d Delivery) (VerdictNotice, error) 
 	}
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
-	return e.judge(ctx, j, s, d)
+	return e.judge(ctx, j, s, a, d)
 }
 
 func surplus(token []byte) VerdictNotice {
@@ -116,7 +120,7 @@ func (e *Engine) locate(ctx context.Context, l lease.Lease) (*jobRun, *shard, er
 	for {
 		e.mu.Lock()
 		j := e.job(l.Job)
-		if j == nil || j.ended || id.Round() < j.at || e.stopped {
+		if j == nil || j.ended || id.Round() < j.at || e.stopped || int(l.Generation) != j.record.Generation {
 			e.mu.Unlock()
 			return nil, nil, ErrSettled
 		}
@@ -155,7 +159,7 @@ func (e *Engine) await(ctx context.Context, c <-chan struct{}, deadline time.Tim
 
 // adopt returns the live attempt that l names. An attempt that was lost with
 // its connection, or with the hub, is live again. The caller holds mu.
-func (e *Engine) adopt(m *Member, s *shard, l lease.Lease, token []byte) (*attempt, error) {
+func (e *Engine) adopt(m *Member, j *jobRun, s *shard, l lease.Lease, token []byte) (*attempt, error) {
 	if s.delivered(m.id) {
 		return nil, ErrDuplicate
 	}
@@ -185,7 +189,10 @@ func (e *Engine) adopt(m *Member, s *shard, l lease.Lease, token []byte) (*attem
 	if dev < 0 {
 		return nil, fmt.Errorf("%w: no device of lane %q here", ErrBadLease, l.Lane)
 	}
-	if a != nil { // leased again meanwhile; the one that is further counts
+	if a != nil && a.seal != nil { // leased again meanwhile; the one that is further counts
+		return nil, ErrSuperseded
+	}
+	if a != nil {
 		s.drop(a)
 		a.member.notify(RevokeNotice{Token: a.token, Reason: "an earlier lease of the same shard is still good"})
 	}
@@ -193,6 +200,7 @@ func (e *Engine) adopt(m *Member, s *shard, l lease.Lease, token []byte) (*attem
 		lease: l, token: token, member: m, device: dev,
 		overdue: now.Add(e.config.Scheduler.BackupAfter), deadline: l.Deadline,
 	}
+	a.believe(e, j, m, dev)
 	s.attempts = append(s.attempts, a)
 	m.load[dev]++
 	return a, nil
@@ -202,10 +210,10 @@ func (e *Engine) adopt(m *Member, s *shard, l lease.Lease, token []byte) (*attem
 var errLied = errors.New("engine: seal broken")
 
 // begin claims the attempt for a delivery: from here on it cannot be lost.
-func (e *Engine) begin(m *Member, s *shard, d Delivery) (*attempt, error) {
+func (e *Engine) begin(m *Member, j *jobRun, s *shard, d Delivery) (*attempt, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	a, err := e.adopt(m, s, d.Lease, d.Token)
+	a, err := e.adopt(m, j, s, d.Lease, d.Token)
 	if err != nil {
 		return nil, err
 	}
@@ -213,6 +221,10 @@ func (e *Engine) begin(m *Member, s *shard, d Delivery) (*attempt, error) {
 	case !d.Lease.Sealed:
 		m.measure(a, s, e.config.Now())
 	case a.seal == nil:
+		if a.granted.IsZero() { // adopted just now: nobody is at work on it
+			s.drop(a)
+			signal(e.kick)
+		}
 		return nil, fmt.Errorf("%w: send it before the result", ErrBadSeal)
 	case !a.opened:
 		return nil, fmt.Errorf("%w: not opened yet", ErrBadSeal)
@@ -234,23 +246,6 @@ func (e *Engine) end(s *shard, a *attempt) {
 	signal(e.kick)
 }
 
-// fits checks that outputs decode to the sizes the program declares.
-func fits(sizes []int, encoded []byte) error {
-	outputs, err := job.DecodeOutputs(encoded)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrBadResult, err)
-	}
-	if len(outputs) != len(sizes) {
-		return fmt.Errorf("%w: %d outputs, want %d", ErrBadResult, len(outputs), len(sizes))
-	}
-	for i, out := range outputs {
-		if len(out) != sizes[i] {
-			return fmt.Errorf("%w: output %d has %d bytes, want %d", ErrBadResult, i, len(out), sizes[i])
-		}
-	}
-	return nil
-}
-
 // blame marks the device that delivered d and returns why.
 func (e *Engine) blame(ctx context.Context, d Delivery, why error) error {
 	mark := Mark{
@@ -265,130 +260,6 @@ func (e *Engine) blame(ctx context.Context, d Delivery, why error) error {
 	defer e.mu.Unlock()
 	e.applyMarks([]Mark{mark})
 	return why
-}
-
-// applyMarks ends the leases of devices that are no longer served. The caller
-// holds mu.
-func (e *Engine) applyMarks(marks []Mark) {
-	for _, mark := range marks {
-		e.connected(mark.Volunteer, func(m *Member) {
-			m.marks[mark.Lane]++
-			m.exclude()
-		})
-		e.dropAttempts(func(_ *shard, a *attempt) bool {
-			return a.lease.Volunteer == mark.Volunteer && trust.Excluded(a.member.marks[a.lease.Lane])
-		}, "this device has returned a wrong result")
-		e.log.Warn("device marked", "volunteer", mark.Volunteer.Short(), "lane", mark.Lane,
-			"job", mark.Job, "shard", mark.Shard.String(), "reason", mark.Reason)
-	}
-}
-
-// judge commits d with its consequences. The caller holds the shard's turn.
-func (e *Engine) judge(ctx context.Context, j *jobRun, s *shard, d Delivery) (VerdictNotice, error) {
-	now := e.config.Now()
-	e.mu.Lock()
-	settled := s.verdict.Accepted
-	results := append(slices.Clone(s.results), Result{
-		Job: j.record.ID, Shard: s.id, Volunteer: d.Lease.Volunteer, Lane: d.Lease.Lane,
-		Output: d.Output, Token: d.Token, Signature: d.Signature, Millis: d.Millis, At: now,
-	})
-	e.mu.Unlock()
-	if settled {
-		return surplus(d.Token), nil
-	}
-	before := slices.Clone(results)
-	v := j.policy.Judge(evidence(results))
-	for i := range results {
-		results[i].Standing = v.Standings[i]
-	}
-	c, err := consequences(s, before, results, v, now)
-	if err != nil {
-		return VerdictNotice{}, err
-	}
-	inserted, err := e.config.Store.Commit(ctx, c)
-	if err != nil {
-		e.fail(err)
-		return VerdictNotice{}, err
-	}
-	if !inserted {
-		return VerdictNotice{}, ErrDuplicate
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.apply(j, s, results, v, c), nil
-}
-
-// consequences collects all that the newest of results changes.
-func consequences(s *shard, before, results []Result, v trust.Verdict, now time.Time) (Commit, error) {
-	last := len(results) - 1
-	c := Commit{Result: results[last]}
-	for i, r := range results[:last] {
-		if r.Standing != before[i].Standing {
-			c.Changes = append(c.Changes, Change{r.Volunteer, r.Standing})
-		}
-	}
-	if !v.Accepted {
-		return c, nil
-	}
-	accepted := s.receipt
-	accepted.Output, accepted.At = v.Result, now
-	c.Accepted = &accepted
-	var paid []volunteer.ID
-	for _, r := range results {
-		switch r.Standing {
-		case trust.Confirmed:
-			paid = append(paid, r.Volunteer)
-		case trust.Refuted:
-			c.Marks = append(c.Marks, Mark{
-				Volunteer: r.Volunteer, Lane: r.Lane, Job: r.Job, Shard: r.Shard,
-				Reason: "the result differs from the one the other replicas agree on", At: now,
-			})
-		}
-	}
-	payment, err := ledger.Payment(now, ledger.Reference{
-		Job: c.Result.Job, Shard: uint64(s.id), Output: v.Result.String(),
-		Reason: fmt.Sprintf("verified shard %v of %d integer operations, %d replicas", s.id, s.program.Ops, len(paid)),
-	}, s.program.Ops, paid)
-	c.Payment = &payment
-	return c, err
-}
-
-// apply makes memory agree with what was committed, tells whom it concerns and
-// returns the verdict on the newest result. The caller holds mu.
-func (e *Engine) apply(j *jobRun, s *shard, results []Result, v trust.Verdict, c Commit) VerdictNotice {
-	s.results, s.verdict = results, v
-	each := ledger.Credit(s.program.Ops)
-	var own VerdictNotice
-	for i, r := range results {
-		n := VerdictNotice{Token: r.Token, Standing: r.Standing}
-		if v.Accepted && r.Standing == trust.Confirmed {
-			n.Credit = each
-			e.connected(r.Volunteer, func(m *Member) { m.credit += each })
-		}
-		if r.Standing == trust.Refuted {
-			n.Reason = "the other replicas agree on another result"
-		}
-		if i == len(results)-1 {
-			own = n
-		} else if v.Accepted {
-			e.connected(r.Volunteer, func(m *Member) { m.notify(n) })
-		}
-	}
-	e.applyMarks(c.Marks)
-	if !v.Accepted {
-		return own
-	}
-	for _, a := range slices.Clone(s.attempts) {
-		if !a.committing {
-			s.drop(a)
-			a.member.notify(RevokeNotice{Token: a.token, Reason: "the shard is settled"})
-		}
-	}
-	if j.round != nil && j.round.find(s.id) == s {
-		j.round.settle(s)
-		e.announce(j)
-	}
-	return own
 }
 
 // announceEvery spaces progress events: they are for people.

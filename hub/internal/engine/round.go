@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -20,9 +22,14 @@ type jobRun struct {
 	record Job
 	spec   *job.Spec
 	policy trust.Policy
+	terms  *trust.Terms // the policy's, if it weighs
+	lots   lots
 	holder *blobs.Holder
 
 	programs map[job.Hash]Program // inspected so far; the driver's alone
+	kept     kept                 // inputs of earlier rounds; the driver's alone
+
+	checkpoints []Checkpoint // kept, in order; the driver's alone
 
 	// Guarded by Engine.mu.
 	started   bool
@@ -35,6 +42,17 @@ type jobRun struct {
 	latest    job.Report    // the last report
 	val       *float64      // the last held-out loss
 	announced time.Time     // last progress event
+	account   Account
+	disputes  int
+
+	// start starts a goroutine for the running job; its context ends with it.
+	start func(func(ctx context.Context))
+
+	// Repair: see repair.go.
+	repairing bool               // a recheck is under way
+	again     bool               // and has to look once more
+	rollback  int                // the first round to be done again; -1 none
+	restart   context.CancelFunc // takes the driver back to its last checkpoint
 }
 
 // round is a round whose shards are out. Guarded by Engine.mu but for what
@@ -50,6 +68,7 @@ type round struct {
 // shard is one shard of an open round.
 type shard struct {
 	id      ShardID
+	shard   job.Shard
 	payload []byte // its encoding: shared by all leases, never changed
 	program Program
 	receipt Acceptance // what is known of it beforehand
@@ -59,8 +78,18 @@ type shard struct {
 	// Guarded by Engine.mu.
 	results  []Result // committed, in order of arrival
 	verdict  trust.Verdict
-	attempts []*attempt                 // live, in order of handing out
-	away     map[volunteer.ID]time.Time // who handed it back, and until when it is not offered again
+	attempts []*attempt                      // live, in order of handing out
+	away     map[volunteer.ID]time.Time      // who handed it back, and until when it is not offered again
+	holders  map[volunteer.ID]trust.Identity // who has delivered, as far as was seen since the hub started
+
+	spent map[job.Hash]int64 // what making each of the outputs returned took
+
+	lonely  bool // nobody is here who could vouch for what there is
+	inquiry bool // a dispute or an audit is under way: no further replica is needed
+	mute    bool // neither can be had: replicas decide
+	played  bool // a dispute was tried; it is not tried twice
+	dispute bool // somebody has lost one over it
+	audits  int  // executions by the hub
 }
 
 // attempt is a live lease. Guarded by Engine.mu.
@@ -69,6 +98,9 @@ type attempt struct {
 	token   []byte
 	member  *Member
 	device  int
+	risk    float64 // what is believed of the device
+	alone   bool
+	check   float64   // how likely another volunteer checks its result
 	granted time.Time // zero when the lease was adopted: nothing can be measured by it
 	overdue time.Time
 	// deadline is the lease's own, until the result is sealed: then it waits
@@ -100,13 +132,44 @@ func (e *Engine) newRound(ctx context.Context, j *jobRun, r job.Round) (*round, 
 		if i >= len(rd.shards) {
 			return nil, fmt.Errorf("engine: stored result for shard %v, of %d", result.Shard, len(rd.shards))
 		}
-		rd.shards[i].results = append(rd.shards[i].results, result)
+		s := rd.shards[i]
+		s.results = append(s.results, result)
+		encoded, err := j.holder.Get(ctx, result.Output)
+		switch {
+		case err == nil:
+			s.spent[result.Output] = s.program.spent(encoded)
+		case !errors.Is(err, fs.ErrNotExist): // those of a settled shard may be gone: see restore
+			return nil, err
+		}
+	}
+	settled, err := e.config.Store.Acceptances(ctx, j.record.ID, NewShardID(r.Index, 0), NewShardID(r.Index+1, 0))
+	if err != nil {
+		return nil, stored(err)
+	}
+	// What was accepted stays accepted, whatever would be decided today.
+	for _, a := range settled {
+		i := a.Shard.Index()
+		if i >= len(rd.shards) {
+			return nil, fmt.Errorf("engine: stored verdict for shard %v, of %d", a.Shard, len(rd.shards))
+		}
+		s := rd.shards[i]
+		if a.Program != s.receipt.Program || !slices.Equal(a.Inputs, s.receipt.Inputs) {
+			return nil, fmt.Errorf("engine: the stored verdict for shard %v is about other inputs", a.Shard)
+		}
+		if err := e.restore(ctx, j, s, a); err != nil {
+			return nil, err
+		}
+		s.verdict = trust.Verdict{Accepted: true, Result: a.Output, Risk: a.Risk, Wanted: len(s.results)}
 	}
 	for _, s := range rd.shards {
-		s.verdict = j.policy.Judge(evidence(s.results))
-		if !s.verdict.Accepted {
-			rd.open = append(rd.open, s)
+		if s.verdict.Accepted {
+			continue
 		}
+		s.verdict = j.policy.Judge(j.facts(s, s.results, nil))
+		if s.verdict.Accepted { // only a stored verdict settles: ask for an audit of what was left undecided
+			s.verdict.Accepted, s.verdict.Audit = false, trust.MustAudit
+		}
+		rd.open = append(rd.open, s)
 	}
 	if len(rd.open) == 0 {
 		close(rd.done)
@@ -137,20 +200,34 @@ func (e *Engine) newShard(ctx context.Context, j *jobRun, id ShardID, s job.Shar
 	}
 	return &shard{
 		id:      id,
+		shard:   s,
 		payload: job.EncodeShard(s),
 		program: p,
 		receipt: Acceptance{Shard: id, Program: s.Program, Inputs: inputs, Ops: p.Ops},
 		turn:    make(chan struct{}, 1),
 		away:    map[volunteer.ID]time.Time{},
+		holders: map[volunteer.ID]trust.Identity{},
+		spent:   map[job.Hash]int64{},
 	}, nil
 }
 
-func evidence(results []Result) []trust.Evidence {
-	list := make([]trust.Evidence, len(results))
+// facts are what the policy judges a shard by.
+func (j *jobRun) facts(s *shard, results []Result, truth *job.Hash) trust.Facts {
+	f := trust.Facts{Evidence: make([]trust.Evidence, len(results)), Truth: truth, Lonely: s.lonely}
 	for i, r := range results {
-		list[i] = trust.Evidence{Volunteer: r.Volunteer, Result: r.Output}
+		f.Evidence[i] = trust.Evidence{
+			Volunteer: r.Volunteer, Result: r.Output, Risk: r.Risk, Alone: r.Alone, Refuted: r.Standing == trust.Refuted,
+		}
 	}
-	return list
+	if j.terms != nil && len(results) > 0 {
+		first := results[0]
+		f.Draws = trust.Draws{
+			Check: first.Check,
+			Audit: falls(j.lots.audit, first.Volunteer, s.id, j.terms.Auditors),
+			Pairs: falls(j.lots.pairs, first.Volunteer, s.id, j.terms.PairAudits),
+		}
+	}
+	return f
 }
 
 // find returns the shard with this ID, if the round has it.
@@ -172,12 +249,22 @@ func (r *round) settle(s *shard) {
 	}
 }
 
+// wanted is how many results it takes. The verdict does not know yet who was
+// given a shard that nobody has delivered.
+func (s *shard) wanted() int {
+	w := s.verdict.Wanted
+	if w == 1 && len(s.results) == 0 && len(s.attempts) > 0 && !s.attempts[0].alone && !s.lonely {
+		w = 2
+	}
+	return w
+}
+
 // need is how many results the shard still waits for.
 func (s *shard) need() int {
-	if s.verdict.Accepted {
+	if s.verdict.Accepted || s.inquiry {
 		return 0
 	}
-	return max(s.verdict.Wanted-len(s.results), 0)
+	return max(s.wanted()-len(s.results), 0)
 }
 
 // by returns v's live attempt, or nil.
@@ -219,6 +306,9 @@ func (s *shard) openSealed(now time.Time, c scheduler.Config) {
 		}
 	}
 	missing := s.need() - opened
+	if s.lonely { // nobody is left to wait for
+		missing = min(missing, len(shut))
+	}
 	if missing <= 0 || len(shut) < missing {
 		return
 	}

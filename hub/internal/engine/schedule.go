@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/lease"
 	"github.com/shoal-compute/shoal/hub/internal/scheduler"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 )
 
@@ -53,6 +55,7 @@ func (e *Engine) planOnce() (time.Time, error) {
 		}
 	}
 
+	e.lookForCompany(now)
 	shards, snapshot := e.snapshot(now)
 	p := scheduler.New(e.config.Scheduler, snapshot.Snapshot)
 	for _, g := range p.Grants {
@@ -60,8 +63,16 @@ func (e *Engine) planOnce() (time.Time, error) {
 		if err := e.grant(shards[g.Shard], slot.member, slot.device, g, now); err != nil {
 			return time.Time{}, err
 		}
+		if o := shards[g.Shard]; o.job.terms != nil && o.shard.need() > len(o.shard.attempts) {
+			signal(e.kick)
+		}
 	}
-	return e.nextWake(p.Wake, now), nil
+	expiry, err := e.issueCanaries(now)
+	wake := e.nextWake(p.Wake, now)
+	if !expiry.IsZero() && (wake.IsZero() || expiry.Before(wake)) {
+		wake = expiry
+	}
+	return wake, err
 }
 
 // nextWake is the earliest of the plan's own time, the first deadline, the
@@ -129,7 +140,7 @@ func (e *Engine) snapshot(now time.Time) ([]openShard, view) {
 			}
 			v.slots = append(v.slots, slot{m, i})
 			v.Slots = append(v.Slots, scheduler.Slot{
-				Volunteer: m.id, Free: free, Load: m.load[i], Memory: d.Memory, Speed: m.speed[i],
+				Volunteer: m.id, Free: free, Load: m.load[i], Memory: d.Memory, Speed: m.speed[i], Sandbox: d.sandbox(),
 			})
 		}
 	}
@@ -143,13 +154,13 @@ func (e *Engine) snapshot(now time.Time) ([]openShard, view) {
 		}
 		for _, s := range j.round.open {
 			shards = append(shards, openShard{j, s})
-			v.Shards = append(v.Shards, s.view(now))
+			v.Shards = append(v.Shards, e.show(j, s, now))
 		}
 	}
 	return shards, v
 }
 
-func (s *shard) view(now time.Time) scheduler.Shard {
+func (e *Engine) show(j *jobRun, s *shard, now time.Time) scheduler.Shard {
 	attempts := make([]scheduler.Attempt, len(s.attempts))
 	for i, a := range s.attempts {
 		attempts[i] = scheduler.Attempt{
@@ -167,14 +178,99 @@ func (s *shard) view(now time.Time) scheduler.Shard {
 			barred = append(barred, v)
 		}
 	}
+	need := s.need()
+	if need > 0 && j.terms != nil && len(s.attempts)+len(s.results) > 0 {
+		for _, m := range e.members {
+			if e.kin(s, m) {
+				barred = append(barred, m.id)
+			}
+		}
+	}
+	if j.terms != nil { // one by one: who may be next depends on who was first
+		need = min(need, len(attempts)+1)
+	}
 	return scheduler.Shard{
-		Ops: s.program.Ops, Memory: s.program.PeakBytes,
-		Need: s.need(), Attempts: attempts, Barred: barred,
+		Ops: s.program.cost(s.shard), Memory: s.program.PeakBytes, Sandbox: s.program.Task != nil,
+		Need: need, Attempts: attempts, Barred: barred,
+	}
+}
+
+// kin reports whether m looks related to somebody who holds the shard, or has
+// delivered it: neither may vouch for the other. The caller holds mu.
+func (e *Engine) kin(s *shard, m *Member) bool {
+	for dev := range m.devices {
+		id := m.identity(dev)
+		for _, a := range s.attempts {
+			if a.member.id != m.id && e.config.Related(id, a.member.identity(a.device)) {
+				return true
+			}
+		}
+		for v, other := range s.holders {
+			if v != m.id && e.config.Related(id, other) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lookForCompany finds shards that wait for a further volunteer where none is
+// connected that may be one: then an auditor decides instead. The caller holds mu.
+func (e *Engine) lookForCompany(now time.Time) {
+	for _, j := range e.active {
+		if j.round == nil || j.terms == nil {
+			continue
+		}
+		for _, s := range j.round.open {
+			if s.need() == 0 || len(s.attempts)+len(s.results) == 0 {
+				continue
+			}
+			lonely := !slices.ContainsFunc(e.members, func(m *Member) bool { return e.may(s, m, now) })
+			if lonely == s.lonely {
+				continue
+			}
+			s.lonely = lonely
+			s.verdict = j.policy.Judge(j.facts(s, s.results, nil))
+			s.openSealed(now, e.config.Scheduler)
+			e.inquire(j, s)
+		}
+	}
+}
+
+// may reports whether m could vouch for the shard, sooner or later. The caller
+// holds mu.
+func (e *Engine) may(s *shard, m *Member, now time.Time) bool {
+	if m.deaf || !m.consent.After(now) || s.delivered(m.id) || s.by(m.id) != nil || s.away[m.id].After(now) {
+		return false
+	}
+	able := false
+	for i, d := range m.devices {
+		working := m.want[i] > 0 || m.load[i] > 0
+		able = able || working && !m.excluded[i] && d.sandbox() == (s.program.Task != nil) && (d.Memory == 0 || d.Memory >= s.program.PeakBytes)
+	}
+	return able && !e.kin(s, m)
+}
+
+// believe notes what is known of the attempt's device. The caller holds mu.
+func (a *attempt) believe(e *Engine, j *jobRun, m *Member, dev int) {
+	switch {
+	case e.config.Certified[m.id]:
+		a.risk, a.alone = trust.AuditorRisk, true
+	case j.terms == nil || j.terms.Assurance == trust.Full:
+		a.risk, a.alone = 1, true
+	default:
+		c := e.devices.curve(m.classes[dev])
+		r := e.devices.get(deviceKey{m.id, m.classes[dev]}).Record
+		d := j.terms.Decide(c, r)
+		a.risk, a.alone, a.check = c.Risk(r.Verified), !d.Replicate, d.Check
 	}
 }
 
 // grant hands out one lease. The caller holds mu.
 func (e *Engine) grant(o openShard, m *Member, dev int, g scheduler.Grant, now time.Time) error {
+	a := &attempt{member: m, device: dev, granted: now, overdue: g.Overdue}
+	a.believe(e, o.job, m, dev)
+	o.shard.attempts = append(o.shard.attempts, a)
 	l := lease.Lease{
 		Job:       o.job.record.ID,
 		Shard:     uint64(o.shard.id),
@@ -182,7 +278,8 @@ func (e *Engine) grant(o openShard, m *Member, dev int, g scheduler.Grant, now t
 		Lane:      m.devices[dev].Lane,
 		Deadline:  g.Deadline.Truncate(time.Millisecond),
 		// Whoever could be copied from, or could copy, seals first.
-		Sealed: o.shard.verdict.Wanted > 1,
+		Sealed:     o.shard.wanted() > 1,
+		Generation: uint32(o.job.record.Generation),
 	}
 	if _, err := io.ReadFull(e.config.Rand, l.Nonce[:]); err != nil {
 		return fmt.Errorf("engine: nonce: %w", err)
@@ -191,12 +288,9 @@ func (e *Engine) grant(o openShard, m *Member, dev int, g scheduler.Grant, now t
 	if err != nil {
 		return err
 	}
+	a.lease, a.token, a.deadline = l, token, l.Deadline
 	m.want[dev]--
 	m.load[dev]++
-	o.shard.attempts = append(o.shard.attempts, &attempt{
-		lease: l, token: token, member: m, device: dev,
-		granted: now, overdue: g.Overdue, deadline: l.Deadline,
-	})
 	m.notify(LeaseNotice{
 		Token: token, Nonce: l.Nonce, Job: l.Job, Shard: o.shard.id, Device: dev,
 		Deadline: l.Deadline, Sealed: l.Sealed, Payload: o.shard.payload,

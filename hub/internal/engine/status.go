@@ -52,6 +52,7 @@ type Presence struct {
 	Leases    int
 	Shards    int64
 	Credit    ledger.Amount
+	Stake     ledger.Amount
 	Marks     int
 	Seen      time.Time
 }
@@ -69,7 +70,7 @@ func (e *Engine) Volunteers(ctx context.Context, limit int) ([]Presence, error) 
 		for _, n := range k.Marks {
 			marks += n
 		}
-		list[i] = Presence{ID: k.Volunteer, Agent: k.Agent, Shards: k.Shards, Credit: k.Credit, Marks: marks, Seen: k.Seen}
+		list[i] = Presence{ID: k.Volunteer, Agent: k.Agent, Shards: k.Shards, Credit: k.Credit, Stake: k.Stake, Marks: marks, Seen: k.Seen}
 		at[k.Volunteer] = &list[i]
 	}
 	e.mu.Lock()

@@ -29,8 +29,8 @@ type Store interface {
 	// Artifacts returns a job's artifacts by name.
 	Artifacts(ctx context.Context, id string) ([]Artifact, error)
 
-	// Commit records c unless the volunteer already has a result for the
-	// shard: then it changes nothing and returns false.
+	// Commit records c unless the volunteer of c.Result already has a result
+	// for the shard: then it changes nothing and returns false.
 	Commit(ctx context.Context, c Commit) (bool, error)
 	// Results returns a job's results for the shards from <= ID < end, in
 	// order of arrival.
@@ -38,12 +38,28 @@ type Store interface {
 	// Acceptances returns the settled shards from <= ID < end in order.
 	Acceptances(ctx context.Context, id string, from, end ShardID) ([]Acceptance, error)
 
+	// Account sums up a job's acceptances.
+	Account(ctx context.Context, id string) (Account, error)
+	// Devices returns what is known of every device.
+	Devices(ctx context.Context) ([]DeviceRecord, error)
+	// Stakes returns every stake that is not 0.
+	Stakes(ctx context.Context) (map[volunteer.ID]ledger.Amount, error)
+	// Uphold notes that an auditor found accepted outputs right. Those that were
+	// withdrawn meanwhile are left out.
+	Uphold(ctx context.Context, id string, upheld []Acceptance) error
+	// Withdraw does what w says.
+	Withdraw(ctx context.Context, w Withdrawal) error
+	// Dispute records how a dispute ended.
+	Dispute(ctx context.Context, d Dispute) error
+	// Disputes returns a job's disputes, oldest first.
+	Disputes(ctx context.Context, id string) ([]Dispute, error)
+
 	// FinishRound records a round's report and, unless nil, the checkpoint
-	// taken after it, which replaces the one before. Recording a round again
-	// replaces its report.
-	FinishRound(ctx context.Context, id string, r job.Report, c *Checkpoint) error
-	// Checkpoint returns a job's checkpoint, or ErrNotFound.
-	Checkpoint(ctx context.Context, id string) (Checkpoint, error)
+	// taken after it; checkpoints whose rounds are in drop go. Recording a
+	// round again replaces its report.
+	FinishRound(ctx context.Context, id string, r job.Report, c *Checkpoint, drop []int) error
+	// Checkpoints returns a job's checkpoints in the order of their rounds.
+	Checkpoints(ctx context.Context, id string) ([]Checkpoint, error)
 	// Reports returns the reports of rounds from the given one on, in order.
 	Reports(ctx context.Context, id string, from int) ([]job.Report, error)
 	// Latest returns a job's last report, its Loss, Val and Accuracy being the

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -38,8 +39,12 @@ func (e *Engine) Check(ctx context.Context, file []byte) (*job.Spec, job.Plan, e
 	if err != nil {
 		return nil, job.Plan{}, err
 	}
-	if _, err := trust.NewReplicas(spec.Trust.Replicas); err != nil {
+	policy, err := trust.NewPolicy(spec.Trust)
+	if err != nil {
 		return nil, job.Plan{}, invalid(err)
+	}
+	if _, weighs := policy.(trust.Weighed); weighs && e.config.Execute == nil {
+		return nil, job.Plan{}, invalid(errors.New("trust.assurance: this hub has no auditor; use trust.replicas"))
 	}
 	if spec.Limits.Deadline != "" {
 		if d, err := time.ParseDuration(spec.Limits.Deadline); err != nil || d <= 0 {
@@ -132,7 +137,12 @@ func (e *Engine) Cancel(ctx context.Context, id, reason string) error {
 	j.started, j.ended = true, true
 	e.mu.Unlock()
 	defer e.retire(j)
-	err := e.config.Store.SetState(context.WithoutCancel(ctx), id, Cancelled, reason, e.config.Now())
+	ctx = context.WithoutCancel(ctx)
+	now := e.config.Now()
+	err := e.seal(ctx, j.record, nil, Cancelled, reason, now, nil)
+	if err == nil {
+		err = e.config.Store.SetState(ctx, id, Cancelled, reason, now)
+	}
 	if err != nil {
 		e.fail(err)
 		return err
@@ -168,6 +178,65 @@ type View struct {
 	Latest   job.Report
 	Progress *Progress // of the open round
 	Waiting  bool      // leases are wanted, but nobody is at work
+	Trust    *TrustView
+}
+
+// TrustView is what a job's results are worth so far, and what that took.
+type TrustView struct {
+	Assurance string  `json:"assurance"`
+	Epsilon   float64 `json:"epsilon,omitempty"`
+	Weighed   bool    `json:"weighed"` // bound and expected mean something
+	Accepted  int64   `json:"accepted"`
+	Executed  int64   `json:"executed"`
+	Audited   int64   `json:"audited"`
+	Bound     float64 `json:"bound"`    // of any one accepted result being wrong
+	Expected  float64 `json:"expected"` // wrong ones among the accepted
+	Overhead  float64 `json:"overhead"` // executions beyond one for each accepted
+}
+
+// view makes the view of an account under a job file's trust section.
+func (a *Account) view(t job.Trust) *TrustView {
+	v := &TrustView{
+		Assurance: t.Assurance, Accepted: a.Accepted, Executed: a.Executed, Audited: a.Audited, Overhead: a.Overhead(),
+	}
+	p, err := trust.NewPolicy(t)
+	if w, weighs := p.(trust.Weighed); err == nil && weighs {
+		v.Assurance, v.Epsilon = string(w.Terms.Assurance), w.Terms.Epsilon
+		v.Weighed, v.Bound, v.Expected = true, a.Bound(), a.Expected
+	}
+	if v.Assurance == "" {
+		v.Assurance = fmt.Sprintf("%d replicas", max(t.Replicas, 1))
+	}
+	return v
+}
+
+// account returns what a job's acceptances are worth. That of an ended job
+// does not change, so it is summed up once.
+func (e *Engine) account(ctx context.Context, record Job) (Account, error) {
+	e.mu.Lock()
+	if j := e.job(record.ID); j != nil && j.spec != nil {
+		defer e.mu.Unlock()
+		return j.account, nil
+	}
+	e.mu.Unlock()
+	if a, known := e.accounts.Load(record.ID); known {
+		return a.(Account), nil
+	}
+	a, err := e.config.Store.Account(ctx, record.ID)
+	if err == nil && record.State.Ended() {
+		e.accounts.Store(record.ID, a)
+	}
+	return a, err
+}
+
+// trustView is a driven job's.
+func (e *Engine) trustView(j *jobRun) *TrustView {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if j.spec == nil {
+		return nil
+	}
+	return j.account.view(j.spec.Trust)
 }
 
 // Describe returns a job as it is now.
@@ -203,6 +272,13 @@ func (e *Engine) view(ctx context.Context, record Job) (View, error) {
 	v.Cost = -balance
 	if v.Latest, err = e.config.Store.Latest(ctx, record.ID); err != nil {
 		return View{}, err
+	}
+	account, err := e.account(ctx, record)
+	if err != nil {
+		return View{}, err
+	}
+	if v.Spec != nil {
+		v.Trust = account.view(v.Spec.Trust)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

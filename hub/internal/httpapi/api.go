@@ -21,6 +21,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/shoal-compute/shoal/hub/internal/archive"
 	"github.com/shoal-compute/shoal/hub/internal/blobs"
 	"github.com/shoal-compute/shoal/hub/internal/engine"
 	"github.com/shoal-compute/shoal/hub/protocol"
@@ -31,6 +32,7 @@ import (
 type Config struct {
 	Engine  *engine.Engine
 	Blobs   *blobs.Store
+	Archive *archive.Archive                              // the records of ended jobs
 	Connect func(ctx context.Context, conn protocol.Conn) // takes over a volunteer's connection
 	Site    http.Handler                                  // answers what no other path does
 	Name    string                                        // the hub's name, for people
@@ -118,10 +120,14 @@ func (a *api) table() []route {
 		{"GET /api/v1/jobs/{id}/artifacts", a.artifacts, quick, false},
 		{"GET /api/v1/jobs/{id}/artifacts/{name}", a.artifact, bulk, false},
 		{"GET /api/v1/jobs/{id}/receipts", a.receipts, bulk, false},
+		{"GET /api/v1/jobs/{id}/receipts/{n}/proof", a.proof, quick, false},
+		{"GET /api/v1/jobs/{id}/log", a.log, quick, false},
+		{"GET /api/v1/jobs/{id}/disputes", a.disputes, quick, false},
 
 		{"GET /api/v1/stats", a.stats, quick, false},
 		{"GET /api/v1/volunteers", a.volunteers, quick, false},
 		{"GET /api/v1/volunteers/{id}/transactions", a.transactions, quick, false},
+		{"GET /api/v1/volunteers/{id}/ledger", a.ledger, quick, false},
 		{"GET /api/v1/leaderboard", a.leaderboard, quick, false},
 	}
 }

@@ -25,7 +25,7 @@ const (
 	maxJob  = 64
 	maxLane = 32
 	macSize = sha256.Size
-	version = 1
+	version = 2
 )
 
 // Lease is one attempt at one shard, given to one volunteer.
@@ -37,6 +37,10 @@ type Lease struct {
 	Deadline  time.Time // whole milliseconds
 	Nonce     [16]byte  // unique; goes into the seal
 	Sealed    bool      // the result must be sealed before it is shown
+
+	// Generation counts how often the job was rolled back: a lease of an
+	// earlier one is for inputs that were withdrawn.
+	Generation uint32
 }
 
 // Signer makes and checks tokens.
@@ -66,13 +70,14 @@ func (s *Signer) Sign(l Lease) ([]byte, error) {
 	b = append(b, l.Nonce[:]...)
 	b = binary.BigEndian.AppendUint64(b, l.Shard)
 	b = binary.BigEndian.AppendUint64(b, uint64(l.Deadline.UnixMilli()))
+	b = binary.BigEndian.AppendUint32(b, l.Generation)
 	b = append(append(b, byte(len(l.Job))), l.Job...)
 	b = append(append(b, byte(len(l.Lane))), l.Lane...)
 	return append(b, s.mac(b)...), nil
 }
 
 // fixed is the size of everything before the first variable field.
-const fixed = 2 + 32 + 16 + 8 + 8
+const fixed = 2 + 32 + 16 + 8 + 8 + 4
 
 // Verify returns the lease that token names. Any change to a token, and any
 // token of another key, is ErrForged. Deadlines are the caller's to judge.
@@ -99,7 +104,8 @@ func parse(b []byte) (Lease, error) {
 	b = b[copy(l.Nonce[:], b):]
 	l.Shard = binary.BigEndian.Uint64(b)
 	l.Deadline = time.UnixMilli(int64(binary.BigEndian.Uint64(b[8:])))
-	b = b[16:]
+	l.Generation = binary.BigEndian.Uint32(b[16:])
+	b = b[20:]
 	var ok bool
 	if l.Job, b, ok = text(b, maxJob); !ok || l.Job == "" {
 		return Lease{}, fmt.Errorf("%w: job name", ErrForged)

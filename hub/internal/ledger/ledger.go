@@ -36,6 +36,14 @@ func JobAccount(id string) Account { return Account("job/" + id) }
 // VolunteerAccount is where a volunteer's credit is kept.
 func VolunteerAccount(id volunteer.ID) Account { return Account("volunteer/" + id.String()) }
 
+// StakeAccount is what a volunteer has earned and not been given yet: it is
+// lost for a lie.
+func StakeAccount(id volunteer.ID) Account { return Account("stake/" + id.String()) }
+
+// SlashedAccount is where lost stakes are kept. Nothing is paid from it but
+// stakes that are given back.
+const SlashedAccount Account = "slashed"
+
 // Entry is one line of a transaction.
 type Entry struct {
 	Account Account `json:"account"`
@@ -126,24 +134,56 @@ func Credit(ops int64) Amount {
 	return Amount(units)
 }
 
-// Payment builds the transaction that pays each of volunteers for one
-// verified shard of ops operations. It needs at least one volunteer and
-// positive ops.
-func Payment(at time.Time, ref Reference, ops int64, volunteers []volunteer.ID) (Transaction, error) {
+// Payee is a volunteer that is paid, and how much of that is kept as stake.
+type Payee struct {
+	Volunteer volunteer.ID
+	Withheld  Amount
+}
+
+// Payment builds the transaction that pays each payee for one verified shard
+// of ops operations. It needs at least one payee, positive ops, and for each
+// payee 0 <= Withheld <= Credit(ops).
+func Payment(at time.Time, ref Reference, ops int64, payees []Payee) (Transaction, error) {
 	each := Credit(ops)
-	if each == 0 || len(volunteers) == 0 {
-		return Transaction{}, fmt.Errorf("ledger: payment for %d operations to %d volunteers moves nothing", ops, len(volunteers))
+	if each == 0 || len(payees) == 0 {
+		return Transaction{}, fmt.Errorf("ledger: payment for %d operations to %d volunteers moves nothing", ops, len(payees))
 	}
-	hi, total := bits.Mul64(uint64(each), uint64(len(volunteers)))
+	hi, total := bits.Mul64(uint64(each), uint64(len(payees)))
 	if hi != 0 || total > 1<<63-1 {
 		return Transaction{}, ErrOverflow
 	}
-	t := Transaction{At: at, Reference: ref, Entries: make([]Entry, 0, len(volunteers)+1)}
+	t := Transaction{At: at, Reference: ref, Entries: make([]Entry, 0, len(payees)+1)}
 	t.Entries = append(t.Entries, Entry{JobAccount(ref.Job), -Amount(total)})
-	for _, v := range volunteers {
-		t.Entries = append(t.Entries, Entry{VolunteerAccount(v), each})
+	for _, p := range payees {
+		if p.Withheld < 0 || p.Withheld > each {
+			return Transaction{}, fmt.Errorf("ledger: %d withheld of %d", p.Withheld, each)
+		}
+		if paid := each - p.Withheld; paid > 0 {
+			t.Entries = append(t.Entries, Entry{VolunteerAccount(p.Volunteer), paid})
+		}
+		if p.Withheld > 0 {
+			t.Entries = append(t.Entries, Entry{StakeAccount(p.Volunteer), p.Withheld})
+		}
 	}
 	return t, t.Validate()
+}
+
+// Slash builds the transaction that takes a stake away. amount is positive.
+func Slash(at time.Time, ref Reference, v volunteer.ID, amount Amount) (Transaction, error) {
+	t := Transaction{At: at, Reference: ref, Entries: []Entry{{StakeAccount(v), -amount}, {SlashedAccount, amount}}}
+	if amount <= 0 {
+		return Transaction{}, fmt.Errorf("ledger: slash of %d", amount)
+	}
+	return t, t.Validate()
+}
+
+// Restore builds the transaction that gives a slashed stake back.
+func Restore(at time.Time, ref Reference, v volunteer.ID, amount Amount) (Transaction, error) {
+	t, err := Slash(at, ref, v, amount)
+	for i := range t.Entries {
+		t.Entries[i].Amount = -t.Entries[i].Amount
+	}
+	return t, err
 }
 
 func add(a, b Amount) (Amount, error) {

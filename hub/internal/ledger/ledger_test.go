@@ -67,17 +67,35 @@ func TestPaymentsConserve(t *testing.T) {
 	want := map[volunteer.ID]Amount{}
 	for i := range 500 {
 		ops := 1 + rng.Int64N(5*OpsPerUnit)
-		ids := make([]volunteer.ID, 1+rng.IntN(4))
-		for j := range ids {
-			ids[j] = volunteer.ID{byte(rng.IntN(8)), byte(j)}
-			want[ids[j]] += Credit(ops)
+		payees := make([]Payee, 1+rng.IntN(4))
+		for j := range payees {
+			id := volunteer.ID{byte(rng.IntN(8)), byte(j)}
+			payees[j] = Payee{id, Amount(rng.Int64N(int64(Credit(ops)) + 1))}
+			want[id] += Credit(ops)
 		}
-		tx, err := Payment(time.Unix(int64(i), 0), Reference{Job: "j"}, ops, ids)
+		tx, err := Payment(time.Unix(int64(i), 0), Reference{Job: "j"}, ops, payees)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := b.Apply(tx); err != nil {
 			t.Fatal(err)
+		}
+		// Now and then somebody loses a stake, and some get it back.
+		liar := payees[0].Volunteer
+		if stake := b[StakeAccount(liar)]; stake > 0 && rng.IntN(10) == 0 {
+			for n, build := range []func(time.Time, Reference, volunteer.ID, Amount) (Transaction, error){Slash, Restore} {
+				tx, err := build(time.Time{}, Reference{Job: "j"}, liar, stake)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := b.Apply(tx); err != nil {
+					t.Fatal(err)
+				}
+				if n == 0 && rng.IntN(2) == 0 {
+					want[liar] -= stake
+					break
+				}
+			}
 		}
 	}
 	var sum Amount
@@ -88,18 +106,28 @@ func TestPaymentsConserve(t *testing.T) {
 		t.Errorf("balances sum to %d, want 0", sum)
 	}
 	for id, amount := range want {
-		if got := b[VolunteerAccount(id)]; got != amount {
+		if got := b[VolunteerAccount(id)] + b[StakeAccount(id)]; got != amount {
 			t.Errorf("volunteer %s holds %d, want %d", id.Short(), got, amount)
 		}
 	}
 }
 
 func TestPaymentRefuses(t *testing.T) {
-	ids := []volunteer.ID{{1}, {2}}
+	ids := []Payee{{Volunteer: volunteer.ID{1}}, {Volunteer: volunteer.ID{2}}}
 	if _, err := Payment(time.Time{}, Reference{}, 0, ids); err == nil {
 		t.Error("a payment for no operations was built")
 	}
 	if _, err := Payment(time.Time{}, Reference{}, 5, nil); err == nil {
 		t.Error("a payment to nobody was built")
+	}
+	for _, withheld := range []Amount{-1, 2} {
+		if _, err := Payment(time.Time{}, Reference{}, 5, []Payee{{Withheld: withheld}}); err == nil {
+			t.Errorf("%d of 1 were withheld", withheld)
+		}
+	}
+	for _, amount := range []Amount{0, -5} {
+		if _, err := Slash(time.Time{}, Reference{}, volunteer.ID{1}, amount); err == nil {
+			t.Errorf("a slash of %d was built", amount)
+		}
 	}
 }

@@ -9,13 +9,16 @@
 // The rules, in order:
 //
 //   - A shard is never given to a volunteer that already has it or has
-//     delivered it, on any of its devices, nor to a device too small for it.
+//     delivered it, on any of its devices, nor to a device too small for it,
+//     nor to one of the other sort: sandboxes run modules, the rest programs.
 //   - Shards that need another attempt come first, in the order given (which
 //     is oldest job first), each to the least loaded of the fastest devices.
 //     A lease that expired or was returned is no longer an attempt, so its
 //     shard goes out again in the next plan.
 //   - What is idle after that backs up attempts that are overdue: a slow or
 //     silent volunteer cannot stall a round. The first result wins.
+//   - The backups of one job come before the first attempts of the next: a job
+//     that always has work left would otherwise leave none idle for them.
 package scheduler
 
 import (
@@ -41,8 +44,10 @@ func Default() Config {
 
 // Shard is one shard that is not settled yet.
 type Shard struct {
+	Job      int // the shards of one job have one number, and stand together
 	Ops      int64
 	Memory   int64          // bytes a device needs
+	Sandbox  bool           // it runs a module: only sandboxes can
 	Need     int            // results still needed
 	Attempts []Attempt      // under way
 	Barred   []volunteer.ID // have delivered a result already
@@ -62,6 +67,7 @@ type Slot struct {
 	Load      int   // leases it has
 	Memory    int64 // bytes; 0 means unknown
 	Speed     int64 // operations per second; 0 means not measured
+	Sandbox   bool  // it runs modules and nothing else
 }
 
 // Snapshot is all a plan depends on.
@@ -94,12 +100,16 @@ func New(c Config, s Snapshot) Plan {
 		}
 	}
 	heap.Init(&p.idle)
-	for i, shard := range s.Shards {
-		for n := len(shard.Attempts); n < shard.Need && p.grant(i, false); n++ {
+	for first := 0; first < len(s.Shards); {
+		next := first
+		for ; next < len(s.Shards) && s.Shards[next].Job == s.Shards[first].Job; next++ {
+			shard := s.Shards[next]
+			for n := len(shard.Attempts); n < shard.Need && p.grant(next, false); n++ {
+			}
 		}
-	}
-	for i := range s.Shards {
-		p.backUp(i)
+		for ; first < next; first++ {
+			p.backUp(first)
+		}
 	}
 	return p.plan
 }
@@ -164,7 +174,7 @@ func (p *planner) grant(i int, backup bool) bool {
 
 func (p *planner) eligible(i int, slot Slot) bool {
 	shard := p.snapshot.Shards[i]
-	if slot.Memory != 0 && slot.Memory < shard.Memory {
+	if slot.Sandbox != shard.Sandbox || slot.Memory != 0 && slot.Memory < shard.Memory {
 		return false
 	}
 	attempting := func(a Attempt) bool { return a.Volunteer == slot.Volunteer }

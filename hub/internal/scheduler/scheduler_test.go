@@ -77,6 +77,9 @@ func TestPlan(t *testing.T) {
 		{"a sealed attempt is never overdue",
 			Snapshot{Shards: []Shard{{Need: 2, Attempts: []Attempt{{Volunteer: ann, Sealed: true}, attempt(bob, time.Second)}}}, Slots: []Slot{{Volunteer: cyd, Free: 1}}},
 			nil},
+		{"backups of one job come before the first attempts of the next",
+			Snapshot{Shards: []Shard{{Need: 1, Attempts: []Attempt{attempt(ann, 0)}}, {Job: 1, Need: 1}}, Slots: []Slot{{Volunteer: bob, Free: 1}}},
+			[][3]int{{0, 0, 1}}},
 		{"needed attempts come before backups of earlier shards",
 			Snapshot{Shards: []Shard{{Need: 1, Attempts: []Attempt{attempt(ann, 0)}}, {Need: 1}}, Slots: []Slot{{Volunteer: bob, Free: 1}}},
 			[][3]int{{1, 0, 0}}},
@@ -185,7 +188,7 @@ func randomSnapshot(rng *rand.Rand) Snapshot {
 	who := func() volunteer.ID { return volunteer.ID{byte(rng.IntN(6))} }
 	s := Snapshot{Now: t0}
 	for range rng.IntN(8) {
-		shard := Shard{Ops: rng.Int64N(1000), Memory: rng.Int64N(4), Need: rng.IntN(4)}
+		shard := Shard{Job: len(s.Shards) / 3, Ops: rng.Int64N(1000), Memory: rng.Int64N(4), Need: rng.IntN(4)}
 		for range rng.IntN(3) {
 			shard.Attempts = append(shard.Attempts, attempt(who(), time.Duration(rng.IntN(3)-1)*time.Second))
 		}

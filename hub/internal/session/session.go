@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -176,7 +177,7 @@ func (s *session) greet(ctx context.Context) error {
 	}
 	s.id, s.lanes = hello.Volunteer, len(devices)
 	s.log = s.log.With("volunteer", s.id.Short())
-	s.member, err = s.config.Engine.Join(ctx, s.id, hello.Agent, devices)
+	s.member, err = s.config.Engine.Join(ctx, s.id, hello.Agent, block(s.conn), devices)
 	if errors.Is(err, engine.ErrStopping) {
 		return fatal(protocol.CodeClosing, "the hub is going; connect again later")
 	}
@@ -184,6 +185,19 @@ func (s *session) greet(ctx context.Context) error {
 		return errors.Join(err, s.send(ctx, protocol.Error{Code: protocol.CodeInternal, Message: "the hub has failed", Fatal: true}))
 	}
 	return s.send(ctx, protocol.Welcome{Version: protocol.Version, Nonce: s.nonce, Hub: s.config.Name, Now: s.config.Now()})
+}
+
+// block is the network block the peer is in, if its transport knows.
+func block(conn protocol.Conn) string {
+	peer, ok := conn.(interface{ RemoteAddr() string })
+	if !ok {
+		return ""
+	}
+	at, err := netip.ParseAddrPort(peer.RemoteAddr())
+	if err != nil {
+		return ""
+	}
+	return engine.Block(at.Addr())
 }
 
 func devicesOf(hello protocol.Hello) ([]engine.Device, error) {
@@ -240,12 +254,17 @@ func (s *session) act(ctx context.Context, m protocol.Message) error {
 		return s.blob(ctx, m)
 	case protocol.Unfit:
 		return s.unfit(ctx, m)
+	case protocol.Response:
+		return s.response(ctx, m)
 	case protocol.Goodbye:
 		return errEnd
 	case protocol.Error:
 		s.log.Debug("volunteer reports", "code", m.Code, "fatal", m.Fatal)
 		if m.Fatal {
 			return errEnd
+		}
+		if m.Code == protocol.CodeUnknownType {
+			s.member.CannotRespond() // challenges are all that older volunteers may not know
 		}
 		return nil
 	}
@@ -291,6 +310,15 @@ func (s *session) unfit(ctx context.Context, m protocol.Unfit) error {
 	return nil
 }
 
+// response hands on an answer. What was not asked for is refused; it may be one
+// that comes too late.
+func (s *session) response(ctx context.Context, m protocol.Response) error {
+	if err := s.member.Respond(m.Token, m.Case, m.Answer, m.Refusal); err != nil {
+		return s.refuse(ctx, protocol.CodeUnexpected, m.Token, "response: %v", err)
+	}
+	return nil
+}
+
 func (s *session) want(ctx context.Context, m protocol.Want) error {
 	switch {
 	case !s.agreed.After(s.config.Now()):
@@ -325,6 +353,9 @@ func (s *session) seal(ctx context.Context, m protocol.Seal) error {
 	if errors.Is(err, engine.ErrSettled) {
 		return s.send(ctx, protocol.Revoke{Token: m.Token, Reason: "the shard is settled"})
 	}
+	if errors.Is(err, engine.ErrSuperseded) {
+		return s.send(ctx, protocol.Revoke{Token: m.Token, Reason: "another lease of yours for this shard is sealed"})
+	}
 	return s.answer(ctx, m.Token, err)
 }
 
@@ -355,7 +386,7 @@ func (s *session) answer(ctx context.Context, token []byte, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, lease.ErrForged), errors.Is(err, engine.ErrBadLease):
+	case errors.Is(err, lease.ErrForged), errors.Is(err, engine.ErrBadLease), errors.Is(err, engine.ErrSuperseded):
 		code = protocol.CodeBadLease
 	case errors.Is(err, engine.ErrLeaseExpired):
 		code = protocol.CodeLeaseExpired
@@ -448,6 +479,10 @@ func message(n engine.Notice) protocol.Message {
 		return protocol.Revoke{Token: n.Token, Reason: protocol.Clip(n.Reason)}
 	case engine.VerdictNotice:
 		return verdict(n)
+	case engine.ChallengeNotice:
+		return protocol.Challenge{
+			Token: n.Token, Device: uint64(n.Device), Case: n.Case, Question: n.Question, Payload: n.Payload,
+		}
 	}
 	panic(fmt.Sprintf("session: notice %T", n)) // a new one was forgotten here
 }

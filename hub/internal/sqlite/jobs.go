@@ -24,7 +24,7 @@ func (s *Store) CreateJob(ctx context.Context, j engine.Job) error {
 	})
 }
 
-const jobColumns = `id, name, kind, file, plan, state, reason, created, finished`
+const jobColumns = `id, name, kind, file, plan, state, reason, created, finished, generation`
 
 // Job implements engine.Store.
 func (s *Store) Job(ctx context.Context, id string) (engine.Job, error) {
@@ -45,7 +45,7 @@ func scanJob(row scanner) (engine.Job, error) {
 		created  int64
 		finished sql.NullInt64
 	)
-	if err := row.Scan(&j.ID, &j.Name, &j.Kind, &j.File, &plan, &state, &j.Reason, &created, &finished); err != nil {
+	if err := row.Scan(&j.ID, &j.Name, &j.Kind, &j.File, &plan, &state, &j.Reason, &created, &finished, &j.Generation); err != nil {
 		return j, err
 	}
 	j.State, j.Created = engine.State(state), time.UnixMilli(created)
@@ -96,7 +96,7 @@ func (s *Store) Artifacts(ctx context.Context, id string) ([]engine.Artifact, er
 }
 
 // FinishRound implements engine.Store.
-func (s *Store) FinishRound(ctx context.Context, id string, r job.Report, c *engine.Checkpoint) error {
+func (s *Store) FinishRound(ctx context.Context, id string, r job.Report, c *engine.Checkpoint, drop []int) error {
 	report, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("sqlite: report: %w", err)
@@ -106,25 +106,23 @@ func (s *Store) FinishRound(ctx context.Context, id string, r job.Report, c *eng
 		if err != nil || c == nil {
 			return err
 		}
-		return w.exec(`UPDATE jobs SET checkpoint = ?, checkpoint_round = ?, checkpoint_blobs = ? WHERE id = ?`,
-			bytesOf(c.Record), c.Round, join(c.Blobs), id)
+		for _, round := range drop {
+			if err := w.exec(`DELETE FROM checkpoints WHERE job = ? AND round = ?`, id, round); err != nil {
+				return err
+			}
+		}
+		return w.exec(`INSERT OR REPLACE INTO checkpoints (job, round, record, blobs) VALUES (?, ?, ?, ?)`,
+			id, c.Round, bytesOf(c.Record), join(c.Blobs))
 	})
 }
 
-// Checkpoint implements engine.Store.
-func (s *Store) Checkpoint(ctx context.Context, id string) (engine.Checkpoint, error) {
-	var (
-		c     engine.Checkpoint
-		round sql.NullInt64
-		blobs hashesColumn
-	)
-	err := s.readers.QueryRowContext(ctx, `SELECT checkpoint, checkpoint_round, checkpoint_blobs FROM jobs WHERE id = ?`, id).
-		Scan(&c.Record, &round, &blobs)
-	if err == nil && !round.Valid {
-		err = sql.ErrNoRows
+// Checkpoints implements engine.Store.
+func (s *Store) Checkpoints(ctx context.Context, id string) ([]engine.Checkpoint, error) {
+	scan := func(row scanner) (c engine.Checkpoint, err error) {
+		err = row.Scan(&c.Round, &c.Record, (*hashesColumn)(&c.Blobs))
+		return c, err
 	}
-	c.Round, c.Blobs = int(round.Int64), blobs
-	return c, wrap("checkpoint", err)
+	return query(ctx, s, scan, `SELECT round, record, blobs FROM checkpoints WHERE job = ? ORDER BY round`, id)
 }
 
 // Reports implements engine.Store.

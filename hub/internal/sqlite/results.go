@@ -22,63 +22,92 @@ func (s *Store) Commit(ctx context.Context, c engine.Commit) (bool, error) {
 }
 
 func commit(w *writer, c engine.Commit) (bool, error) {
-	r := c.Result
-	id, err := volunteerID(w, r.Volunteer, r.At)
-	if err != nil {
-		return false, err
-	}
-	n, err := w.changed(`INSERT INTO results (job, shard, volunteer, arrival, lane, output, token, signature, millis, at, standing)
-		VALUES (?1, ?2, ?3, (SELECT count(*) FROM results WHERE job = ?1 AND shard = ?2), ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-		ON CONFLICT DO NOTHING`,
-		r.Job, int64(r.Shard), id, r.Lane, r.Output[:], bytesOf(r.Token), r.Signature[:], int64(r.Millis), r.At.UnixMilli(), int(r.Standing))
-	if err != nil || n == 0 {
-		return false, err
-	}
-	t := totals{results: 1}
-	t.count(r.Standing)
-	if r.Standing == trust.Confirmed {
-		if err := confirm(w, r.Volunteer); err != nil {
+	var t totals
+	if c.Result != nil {
+		inserted, err := insert(w, *c.Result)
+		if err != nil || !inserted {
 			return false, err
 		}
+		t.results = 1
+		t.count(c.Result.Standing)
 	}
 	for _, change := range c.Changes {
-		if err := setStanding(w, r, change); err != nil {
+		if err := setStanding(w, c.Job, c.Shard, change); err != nil {
 			return false, err
 		}
 		t.count(change.Standing)
 	}
 	if c.Accepted != nil {
-		if err := accept(w, r.Job, *c.Accepted); err != nil {
+		if err := accept(w, c.Job, *c.Accepted); err != nil {
 			return false, err
 		}
 		t.shards, t.ops = 1, c.Accepted.Ops
 	}
-	if c.Payment != nil {
-		if err := pay(w, *c.Payment); err != nil {
+	for _, tx := range c.Ledger {
+		if err := pay(w, tx); err != nil {
 			return false, err
 		}
-		for _, e := range c.Payment.Entries {
-			t.credit += max(int64(e.Amount), 0)
-		}
+		t.credit += paid(tx)
 	}
 	for _, m := range c.Marks {
 		if err := mark(w, m); err != nil {
 			return false, err
 		}
 	}
+	for _, d := range c.Devices {
+		if err := keepDevice(w, d); err != nil {
+			return false, err
+		}
+	}
+	if c.Spent != 0 {
+		if err := w.exec(`UPDATE jobs SET spent = spent + ? WHERE id = ?`, c.Spent, c.Job); err != nil {
+			return false, err
+		}
+	}
 	return true, t.add(w)
 }
 
-// setStanding changes an earlier result of r's shard.
-func setStanding(w *writer, r engine.Result, change engine.Change) error {
+// insert adds a result, unless its volunteer has one for the shard already.
+func insert(w *writer, r engine.Result) (bool, error) {
+	id, err := volunteerID(w, r.Volunteer, r.At)
+	if err != nil {
+		return false, err
+	}
+	n, err := w.changed(`INSERT INTO results (job, shard, volunteer, arrival, lane, output, token, signature, millis, at, standing, risk, alone, checked)
+		VALUES (?1, ?2, ?3, (SELECT count(*) FROM results WHERE job = ?1 AND shard = ?2), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+		ON CONFLICT DO NOTHING`,
+		r.Job, int64(r.Shard), id, r.Lane, r.Output[:], bytesOf(r.Token), r.Signature[:], int64(r.Millis), r.At.UnixMilli(), int(r.Standing),
+		r.Risk, r.Alone, r.Check)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	if r.Standing == trust.Confirmed {
+		err = confirm(w, r.Volunteer)
+	}
+	return true, err
+}
+
+// paid is what a transaction takes out of jobs: stakes that move are not paid anew.
+func paid(t ledger.Transaction) int64 {
+	sum := int64(0)
+	for _, e := range t.Entries {
+		if e.Account == ledger.JobAccount(t.Reference.Job) {
+			sum -= int64(e.Amount)
+		}
+	}
+	return sum
+}
+
+// setStanding changes an earlier result of a shard.
+func setStanding(w *writer, id string, shard engine.ShardID, change engine.Change) error {
 	n, err := w.changed(`UPDATE results SET standing = ? WHERE job = ? AND shard = ?
 		AND volunteer = (SELECT id FROM volunteers WHERE key = ?)`,
-		int(change.Standing), r.Job, int64(r.Shard), change.Volunteer[:])
+		int(change.Standing), id, int64(shard), change.Volunteer[:])
 	if err != nil {
 		return err
 	}
 	if n != 1 {
-		return fmt.Errorf("sqlite: shard %v has no result of volunteer %s", r.Shard, change.Volunteer.Short())
+		return fmt.Errorf("sqlite: shard %v has no result of volunteer %s", shard, change.Volunteer.Short())
 	}
 	if change.Standing == trust.Confirmed {
 		return confirm(w, change.Volunteer)
@@ -91,8 +120,8 @@ func confirm(w *writer, v volunteer.ID) error {
 }
 
 func accept(w *writer, id string, a engine.Acceptance) error {
-	return w.exec(`INSERT INTO verdicts (job, shard, program, inputs, ops, output, at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		id, int64(a.Shard), a.Program[:], join(a.Inputs), a.Ops, a.Output[:], a.At.UnixMilli())
+	return w.exec(`INSERT INTO verdicts (job, shard, program, inputs, ops, output, at, path, risk, executed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, int64(a.Shard), a.Program[:], join(a.Inputs), a.Ops, a.Output[:], a.At.UnixMilli(), string(a.Path), a.Risk, a.Executed)
 }
 
 // pay appends a transaction to the ledger.
@@ -155,11 +184,11 @@ func (s *Store) Results(ctx context.Context, id string, from, end engine.ShardID
 		r := engine.Result{Job: id}
 		var millis, at int64
 		err := row.Scan(&r.Shard, (*keyColumn)(&r.Volunteer), &r.Lane, (*hashColumn)(&r.Output), &r.Token,
-			(*signatureColumn)(&r.Signature), &millis, &at, &r.Standing)
+			(*signatureColumn)(&r.Signature), &millis, &at, &r.Standing, &r.Risk, &r.Alone, &r.Check)
 		r.Millis, r.At = uint64(millis), time.UnixMilli(at)
 		return r, err
 	}
-	return query(ctx, s, scan, `SELECT r.shard, v.key, r.lane, r.output, r.token, r.signature, r.millis, r.at, r.standing
+	return query(ctx, s, scan, `SELECT r.shard, v.key, r.lane, r.output, r.token, r.signature, r.millis, r.at, r.standing, r.risk, r.alone, r.checked
 		FROM results r JOIN volunteers v ON v.id = r.volunteer
 		WHERE r.job = ? AND r.shard >= ? AND r.shard < ? ORDER BY r.shard, r.arrival`, id, int64(from), int64(end))
 }
@@ -168,10 +197,11 @@ func (s *Store) Results(ctx context.Context, id string, from, end engine.ShardID
 func (s *Store) Acceptances(ctx context.Context, id string, from, end engine.ShardID) ([]engine.Acceptance, error) {
 	scan := func(row scanner) (a engine.Acceptance, err error) {
 		var at int64
-		err = row.Scan(&a.Shard, (*hashColumn)(&a.Program), (*hashesColumn)(&a.Inputs), &a.Ops, (*hashColumn)(&a.Output), &at)
+		err = row.Scan(&a.Shard, (*hashColumn)(&a.Program), (*hashesColumn)(&a.Inputs), &a.Ops, (*hashColumn)(&a.Output), &at,
+			(*string)(&a.Path), &a.Risk, &a.Executed)
 		a.At = time.UnixMilli(at)
 		return a, err
 	}
-	return query(ctx, s, scan, `SELECT shard, program, inputs, ops, output, at FROM verdicts
+	return query(ctx, s, scan, `SELECT shard, program, inputs, ops, output, at, path, risk, executed FROM verdicts
 		WHERE job = ? AND shard >= ? AND shard < ? ORDER BY shard`, id, int64(from), int64(end))
 }

@@ -143,7 +143,7 @@ func TestLedgerIsAppendOnly(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "hub.db"))
 	defer s.Close()
 	ctx := context.Background()
-	tx, err := ledger.Payment(time.UnixMilli(1), ledger.Reference{Job: "j"}, 1, []volunteer.ID{{1}})
+	tx, err := ledger.Payment(time.UnixMilli(1), ledger.Reference{Job: "j"}, 1, []ledger.Payee{{Volunteer: volunteer.ID{1}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,14 +177,15 @@ func BenchmarkCommit(b *testing.B) {
 		v := volunteer.ID{byte(next.Load()), byte(next.Add(1))}
 		for p.Next() {
 			id := engine.ShardID(next.Add(1))
-			tx, err := ledger.Payment(time.UnixMilli(1), ledger.Reference{Job: "j", Shard: uint64(id)}, 1, []volunteer.ID{v})
+			tx, err := ledger.Payment(time.UnixMilli(1), ledger.Reference{Job: "j", Shard: uint64(id)}, 1, []ledger.Payee{{Volunteer: v}})
 			if err != nil {
 				b.Fatal(err)
 			}
 			if _, err := s.Commit(ctx, engine.Commit{
-				Result:   engine.Result{Job: "j", Shard: id, Volunteer: v, Token: make([]byte, 140), Standing: trust.Confirmed, At: time.UnixMilli(1)},
+				Job: "j", Shard: id,
+				Result:   &engine.Result{Job: "j", Shard: id, Volunteer: v, Token: make([]byte, 140), Standing: trust.Confirmed, At: time.UnixMilli(1)},
 				Accepted: &engine.Acceptance{Shard: id, Ops: 1, At: time.UnixMilli(1)},
-				Payment:  &tx,
+				Ledger:   []ledger.Transaction{tx},
 			}); err != nil {
 				b.Fatal(err)
 			}

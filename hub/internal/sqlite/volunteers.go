@@ -30,23 +30,25 @@ func (s *Store) See(ctx context.Context, v volunteer.ID, agent string, at time.T
 
 // Volunteers implements engine.Store.
 func (s *Store) Volunteers(ctx context.Context, limit int) ([]engine.Standing, error) {
-	return s.standings(ctx, `ORDER BY credit DESC, v.id LIMIT ?`, limit)
+	return s.standings(ctx, `ORDER BY credit + stake DESC, v.id LIMIT ?`, limit)
 }
 
 func (s *Store) standings(ctx context.Context, tail string, args ...any) ([]engine.Standing, error) {
 	var ids []int64
 	scan := func(row scanner) (engine.Standing, error) {
 		var (
-			st       engine.Standing
-			id, seen int64
+			st              engine.Standing
+			id, first, seen int64
 		)
-		err := row.Scan(&id, (*keyColumn)(&st.Volunteer), &st.Agent, &seen, &st.Shards, (*int64)(&st.Credit))
-		st.Seen = time.UnixMilli(seen)
+		err := row.Scan(&id, (*keyColumn)(&st.Volunteer), &st.Agent, &first, &seen, &st.Shards, (*int64)(&st.Credit), (*int64)(&st.Stake))
+		st.First, st.Seen = time.UnixMilli(first), time.UnixMilli(seen)
 		ids = append(ids, id)
 		return st, err
 	}
-	list, err := query(ctx, s, scan, `SELECT v.id, v.key, v.agent, v.seen, v.shards, coalesce(a.balance, 0) AS credit
-		FROM volunteers v LEFT JOIN accounts a ON a.name = 'volunteer/' || lower(hex(v.key)) `+tail, args...)
+	list, err := query(ctx, s, scan, `SELECT v.id, v.key, v.agent, v.first, v.seen, v.shards,
+		coalesce(a.balance, 0) AS credit, coalesce(k.balance, 0) AS stake
+		FROM volunteers v LEFT JOIN accounts a ON a.name = 'volunteer/' || lower(hex(v.key))
+		LEFT JOIN accounts k ON k.name = 'stake/' || lower(hex(v.key)) `+tail, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +141,8 @@ func (s *Store) Pins(ctx context.Context) ([]job.Hash, error) {
 func (s *Store) Stats(ctx context.Context) (engine.Stats, error) {
 	var st engine.Stats
 	err := s.readers.QueryRowContext(ctx, `SELECT shards, results, refuted, ops, credit,
-		(SELECT count(*) FROM jobs), (SELECT count(*) FROM volunteers) FROM totals`).
-		Scan(&st.Shards, &st.Results, &st.Refuted, &st.Ops, &st.Credit, &st.Jobs, &st.Volunteers)
+		(SELECT count(*) FROM jobs), (SELECT count(*) FROM volunteers),
+		coalesce((SELECT balance FROM accounts WHERE name = 'slashed'), 0) FROM totals`).
+		Scan(&st.Shards, &st.Results, &st.Refuted, &st.Ops, &st.Credit, &st.Jobs, &st.Volunteers, &st.Slashed)
 	return st, wrap("stats", err)
 }

@@ -35,6 +35,10 @@ func Run(t *testing.T, open Open) {
 		{"CommitWhole", testCommitWhole},
 		{"Settle", testSettle},
 		{"Volunteers", testVolunteers},
+		{"Audit", testAudit},
+		{"Devices", testDevices},
+		{"Withdraw", testWithdraw},
+		{"Disputes", testDisputes},
 		{"Pins", testPins},
 		{"Conservation", testConservation},
 		{"FailureStaysAlone", testFailureStaysAlone},
@@ -124,10 +128,9 @@ func testJobs(t *testing.T, open Open) {
 func testNotFound(t *testing.T, open Open) {
 	s := fresh(t, open)
 	_, job := s.Job(ctx, "nobody")
-	_, checkpoint := s.Checkpoint(ctx, "j")
-	_, foreign := s.Checkpoint(ctx, "nobody")
 	for name, err := range map[string]error{
-		"Job": job, "Checkpoint before the first": checkpoint, "Checkpoint of no job": foreign,
+		"Job":      job,
+		"Withdraw": s.Withdraw(ctx, engine.Withdrawal{Job: "nobody", Generation: 1, At: t0}),
 		"SetState": s.SetState(ctx, "nobody", engine.Done, "", t0),
 		"Finish":   s.Finish(ctx, "nobody", nil, t0),
 	} {
@@ -135,6 +138,9 @@ func testNotFound(t *testing.T, open Open) {
 			t.Errorf("%s: %v, want ErrNotFound", name, err)
 		}
 	}
+	none, err := s.Checkpoints(ctx, "j")
+	ok(t, err)
+	equal(t, "Checkpoints before the first", len(none), 0)
 	balance, err := s.Balance(ctx, "nobody")
 	ok(t, err)
 	equal(t, "Balance of an unused account", balance, ledger.Amount(0))
@@ -145,8 +151,8 @@ func testRounds(t *testing.T, open Open) {
 	loss := 2.5
 	first := job.Report{Round: 0, Step: 1, Steps: 9, Loss: &loss}
 	second := job.Report{Round: 1, Step: 2, Steps: 9}
-	ok(t, s.FinishRound(ctx, "j", second, nil))
-	ok(t, s.FinishRound(ctx, "j", first, &engine.Checkpoint{Round: 1, Record: []byte("r1"), Blobs: []job.Hash{{1}, {2}}}))
+	ok(t, s.FinishRound(ctx, "j", second, nil, nil))
+	ok(t, s.FinishRound(ctx, "j", first, &engine.Checkpoint{Round: 1, Record: []byte("r1"), Blobs: []job.Hash{{1}, {2}}}, nil))
 	got, err := s.Reports(ctx, "j", 0)
 	ok(t, err)
 	equal(t, "Reports", got, []job.Report{first, second})
@@ -162,14 +168,19 @@ func testRounds(t *testing.T, open Open) {
 	equal(t, "Latest of no job", last, job.Report{})
 
 	second.Step = 3
-	want := engine.Checkpoint{Round: 2, Record: []byte("r2")}
-	ok(t, s.FinishRound(ctx, "j", second, &want))
+	want := []engine.Checkpoint{{Round: 1, Record: []byte("r1"), Blobs: []job.Hash{{1}, {2}}}, {Round: 2, Record: []byte("r2")}}
+	ok(t, s.FinishRound(ctx, "j", second, &want[1], nil))
 	got, err = s.Reports(ctx, "j", 1)
 	ok(t, err)
 	equal(t, "Reports after recording again", got, []job.Report{second})
-	c, err := s.Checkpoint(ctx, "j")
+	list, err := s.Checkpoints(ctx, "j")
 	ok(t, err)
-	equal(t, "Checkpoint", c, want)
+	equal(t, "Checkpoints", list, want)
+	third := engine.Checkpoint{Round: 3, Record: []byte("r3")}
+	ok(t, s.FinishRound(ctx, "j", second, &third, []int{1, 2}))
+	list, err = s.Checkpoints(ctx, "j")
+	ok(t, err)
+	equal(t, "Checkpoints after others were dropped", list, []engine.Checkpoint{third})
 }
 
 // result makes a result of v for shard 0 of round 0.
@@ -177,6 +188,7 @@ func result(v volunteer.ID, output byte, standing trust.Standing) engine.Result 
 	return engine.Result{
 		Job: "j", Shard: engine.NewShardID(0, 0), Volunteer: v, Lane: "cpu", Output: job.Hash{output},
 		Token: []byte{'t', v[0]}, Signature: [64]byte{v[0]}, Millis: 12, At: t0, Standing: standing,
+		Risk: 0.25, Alone: v == bob, Check: v == cyd,
 	}
 }
 
@@ -184,12 +196,19 @@ func result(v volunteer.ID, output byte, standing trust.Standing) engine.Result 
 func settling(t *testing.T, v volunteer.ID, paid ...volunteer.ID) engine.Commit {
 	t.Helper()
 	r := result(v, 'x', trust.Confirmed)
-	tx, err := ledger.Payment(t0, ledger.Reference{Job: "j", Shard: uint64(r.Shard), Output: r.Output.String(), Reason: "why"}, 3*ledger.OpsPerUnit, paid)
+	payees := make([]ledger.Payee, len(paid))
+	for i, p := range paid {
+		payees[i].Volunteer = p
+	}
+	tx, err := ledger.Payment(t0, ledger.Reference{Job: "j", Shard: uint64(r.Shard), Output: r.Output.String(), Reason: "why"}, 3*ledger.OpsPerUnit, payees)
 	ok(t, err)
 	return engine.Commit{
-		Result:   r,
-		Accepted: &engine.Acceptance{Shard: r.Shard, Program: job.Hash{'p'}, Inputs: []job.Hash{{'i'}, {'k'}}, Ops: 3 * ledger.OpsPerUnit, Output: r.Output, At: t0},
-		Payment:  &tx,
+		Job: "j", Shard: r.Shard, Result: &r,
+		Accepted: &engine.Acceptance{
+			Shard: r.Shard, Program: job.Hash{'p'}, Inputs: []job.Hash{{'i'}, {'k'}}, Ops: 3 * ledger.OpsPerUnit, Output: r.Output, At: t0,
+			Path: engine.Agreed, Risk: 0.125, Executed: 2,
+		},
+		Ledger: []ledger.Transaction{tx},
 	}
 }
 
@@ -206,14 +225,14 @@ func testCommitOnce(t *testing.T, open Open) {
 	equal(t, "Balance", balance, ledger.Amount(3))
 	txs, err := s.Transactions(ctx, ledger.VolunteerAccount(ann), 10)
 	ok(t, err)
-	equal(t, "Transactions", txs, []ledger.Transaction{*c.Payment})
+	equal(t, "Transactions", txs, c.Ledger)
 }
 
 // A commit that cannot be done as a whole leaves nothing behind.
 func testCommitWhole(t *testing.T, open Open) {
 	s := fresh(t, open)
 	unbalanced := settling(t, ann, ann)
-	unbalanced.Payment.Entries[0].Amount--
+	unbalanced.Ledger[0].Entries[0].Amount--
 	foreign := settling(t, bob, bob)
 	foreign.Changes = []engine.Change{{Volunteer: cyd, Standing: trust.Refuted}} // has no result
 	nowhere := settling(t, cyd, cyd)
@@ -238,7 +257,7 @@ func testCommitWhole(t *testing.T, open Open) {
 func testSettle(t *testing.T, open Open) {
 	s := fresh(t, open)
 	for _, r := range []engine.Result{result(cyd, 'x', trust.Pending), result(bob, 'y', trust.Pending)} {
-		_, err := s.Commit(ctx, engine.Commit{Result: r})
+		_, err := s.Commit(ctx, engine.Commit{Job: "j", Shard: r.Shard, Result: &r})
 		ok(t, err)
 	}
 	c := settling(t, ann, cyd, ann)
@@ -267,7 +286,7 @@ func testSettle(t *testing.T, open Open) {
 		if v.Volunteer == bob {
 			shards, credit, marks = 0, 0, map[string]int{"cpu": 1}
 		}
-		equal(t, "volunteer "+v.Volunteer.Short(), v, engine.Standing{Volunteer: v.Volunteer, Shards: shards, Credit: credit, Seen: t0, Marks: marks})
+		equal(t, "volunteer "+v.Volunteer.Short(), v, engine.Standing{Volunteer: v.Volunteer, Shards: shards, Credit: credit, First: t0, Seen: t0, Marks: marks})
 	}
 	equal(t, "last of Volunteers", list[2].Volunteer, bob)
 	balance, err := s.Balance(ctx, ledger.JobAccount("j"))
@@ -279,7 +298,7 @@ func testVolunteers(t *testing.T, open Open) {
 	s := fresh(t, open)
 	st, err := s.See(ctx, ann, "first/1", t0)
 	ok(t, err)
-	equal(t, "See", st, engine.Standing{Volunteer: ann, Agent: "first/1", Seen: t0, Marks: map[string]int{}})
+	equal(t, "See", st, engine.Standing{Volunteer: ann, Agent: "first/1", First: t0, Seen: t0, Marks: map[string]int{}})
 	m := engine.Mark{Volunteer: ann, Lane: "gpu", Job: "j", Shard: 4, Reason: "shape", At: t0}
 	ok(t, s.Mark(ctx, m))
 	ok(t, s.Mark(ctx, m)) // the same fault counts once
@@ -287,7 +306,7 @@ func testVolunteers(t *testing.T, open Open) {
 	ok(t, s.Mark(ctx, m))
 	st, err = s.See(ctx, ann, "second/2", t0.Add(time.Hour))
 	ok(t, err)
-	equal(t, "See again", st, engine.Standing{Volunteer: ann, Agent: "second/2", Seen: t0.Add(time.Hour), Marks: map[string]int{"gpu": 2}})
+	equal(t, "See again", st, engine.Standing{Volunteer: ann, Agent: "second/2", First: t0, Seen: t0.Add(time.Hour), Marks: map[string]int{"gpu": 2}})
 	_, err = s.See(ctx, bob, "b", t0)
 	ok(t, err)
 	list, err := s.Volunteers(ctx, 1)
@@ -317,7 +336,7 @@ func testConservation(t *testing.T, open Open) {
 			for i := range 2 * each {
 				commit := settling(t, v, v)
 				id := engine.NewShardID(i/2, c)
-				commit.Result.Shard, commit.Accepted.Shard, commit.Payment.Reference.Shard = id, id, uint64(id)
+				commit.Shard, commit.Result.Shard, commit.Accepted.Shard, commit.Ledger[0].Reference.Shard = id, id, id, uint64(id)
 				if inserted, err := s.Commit(ctx, commit); err != nil || inserted != (i%2 == 0) {
 					t.Errorf("Commit %d of caller %d = %v, %v", i, c, inserted, err)
 				}
@@ -375,4 +394,137 @@ func testClosed(t *testing.T, open Open) {
 	if err := s.Pin(ctx, job.Hash{1}, 1, t0); err == nil {
 		t.Error("a closed store took a write")
 	}
+}
+
+// An audit settles a shard without a further result, and may take a stake.
+func testAudit(t *testing.T, open Open) {
+	s := fresh(t, open)
+	for _, v := range []volunteer.ID{ann, bob} {
+		r := result(v, v[0], trust.Pending)
+		_, err := s.Commit(ctx, engine.Commit{Job: "j", Shard: r.Shard, Result: &r})
+		ok(t, err)
+	}
+	earned, err := ledger.Payment(t0, ledger.Reference{Job: "j"}, 5*ledger.OpsPerUnit, []ledger.Payee{{Volunteer: bob, Withheld: 4}})
+	ok(t, err)
+	slash, err := ledger.Slash(t0, ledger.Reference{Job: "j", Reason: "lied"}, bob, 3)
+	ok(t, err)
+	c := settling(t, ann, ann)
+	c.Result = nil
+	c.Accepted.Path, c.Accepted.Risk = engine.Audited, 0
+	c.Changes = []engine.Change{{Volunteer: ann, Standing: trust.Confirmed}, {Volunteer: bob, Standing: trust.Refuted}}
+	c.Ledger = append(c.Ledger, earned, slash)
+	c.Spent = 5
+	inserted, err := s.Commit(ctx, c)
+	ok(t, err)
+	equal(t, "Commit without a result", inserted, true)
+	account, err := s.Account(ctx, "j")
+	ok(t, err)
+	want := engine.Account{Audited: 1}
+	want.Accepted, want.Executed = 1, 2+5
+	equal(t, "Account", account, want)
+	stakes, err := s.Stakes(ctx)
+	ok(t, err)
+	equal(t, "Stakes", stakes, map[volunteer.ID]ledger.Amount{bob: 1})
+	list, err := s.Volunteers(ctx, 9)
+	ok(t, err)
+	equal(t, "stake of the second", list[1].Stake, ledger.Amount(1))
+	equal(t, "credit of the second", list[1].Credit, ledger.Amount(1))
+	stats, err := s.Stats(ctx)
+	ok(t, err)
+	equal(t, "credit paid", stats.Credit, int64(8))
+	other := settling(t, cyd, cyd)
+	other.Shard, other.Result.Shard, other.Accepted.Shard = 1, 1, 1
+	_, err = s.Commit(ctx, other)
+	ok(t, err)
+	account, err = s.Account(ctx, "j")
+	ok(t, err)
+	equal(t, "worst risk", account.Worst, 0.125)
+	changed := *other.Accepted
+	changed.Output = job.Hash{'z'}
+	ok(t, s.Uphold(ctx, "j", []engine.Acceptance{*other.Accepted, changed, {Shard: 77}}))
+	account, err = s.Account(ctx, "j")
+	ok(t, err)
+	want.Accepted, want.Executed, want.Audited = 2, 5+5, 2
+	equal(t, "Account once all is audited", account, want)
+}
+
+func testDevices(t *testing.T, open Open) {
+	s := fresh(t, open)
+	d := engine.DeviceRecord{Volunteer: ann, Class: "cpu x", Record: trust.Record{Verified: 1.5, At: t0}, Results: 3, Verified: 2}
+	other := engine.DeviceRecord{Volunteer: bob, Class: "cpu", Record: trust.Record{At: t0}, Results: 1, Caught: true}
+	late := d
+	late.Results, late.Verified = 2, 1
+	for i, devices := range [][]engine.DeviceRecord{{d, other}, {late}} {
+		c := settling(t, ann, ann)
+		id := engine.NewShardID(0, i)
+		c.Shard, c.Result.Shard, c.Accepted.Shard, c.Devices = id, id, id, devices
+		_, err := s.Commit(ctx, c)
+		ok(t, err)
+	}
+	got, err := s.Devices(ctx)
+	ok(t, err)
+	equal(t, "Devices", got, []engine.DeviceRecord{d, other})
+}
+
+// What is withdrawn counts no more, can be done again, and stays paid.
+func testWithdraw(t *testing.T, open Open) {
+	s := fresh(t, open)
+	for round := range 3 {
+		c := settling(t, ann, ann)
+		id := engine.NewShardID(round, 0)
+		c.Shard, c.Result.Shard, c.Accepted.Shard = id, id, id
+		_, err := s.Commit(ctx, c)
+		ok(t, err)
+		ok(t, s.FinishRound(ctx, "j", job.Report{Round: round, Step: round + 1}, &engine.Checkpoint{Round: round + 1, Record: []byte{'r'}}, nil))
+	}
+	for generation := 1; generation < 3; generation++ {
+		ok(t, s.Withdraw(ctx, engine.Withdrawal{Job: "j", From: 1, Generation: generation, At: t0}))
+		j, err := s.Job(ctx, "j")
+		ok(t, err)
+		equal(t, "Generation", j.Generation, generation)
+		all := engine.NewShardID(9, 0)
+		settled, err := s.Acceptances(ctx, "j", 0, all)
+		ok(t, err)
+		results, err := s.Results(ctx, "j", 0, all)
+		ok(t, err)
+		equal(t, "verdicts left", len(settled), 1)
+		equal(t, "results left", len(results), 1)
+		list, err := s.Checkpoints(ctx, "j")
+		ok(t, err)
+		equal(t, "checkpoints left", len(list), 1)
+		equal(t, "the checkpoint's round", list[0].Round, 1)
+		reports, err := s.Reports(ctx, "j", 0)
+		ok(t, err)
+		equal(t, "reports left", len(reports), 1)
+		account, err := s.Account(ctx, "j")
+		ok(t, err)
+		equal(t, "executions, the withdrawn included", account.Executed, int64(2*(2+generation)))
+		c := settling(t, ann, ann)
+		id := engine.NewShardID(1, 0)
+		c.Shard, c.Result.Shard, c.Accepted.Shard = id, id, id
+		inserted, err := s.Commit(ctx, c)
+		ok(t, err)
+		equal(t, "the same volunteer's result again", inserted, true)
+	}
+	balance, err := s.Balance(ctx, ledger.VolunteerAccount(ann))
+	ok(t, err)
+	equal(t, "Balance", balance, ledger.Amount(3*5))
+}
+
+func testDisputes(t *testing.T, open Open) {
+	s := fresh(t, open)
+	d := engine.Dispute{
+		Job: "j", Shard: 3, A: ann, B: bob, Op: 7, Name: "matmul", Rounds: 4, Bytes: 999,
+		Faults: [2]engine.Fault{{}, {Text: "another output", Absent: true}}, Evidence: job.Hash{'e'}, At: t0,
+	}
+	e := d
+	e.Shard, e.Op = 1, -1
+	ok(t, s.Dispute(ctx, d))
+	ok(t, s.Dispute(ctx, e))
+	got, err := s.Disputes(ctx, "j")
+	ok(t, err)
+	equal(t, "Disputes", got, []engine.Dispute{d, e})
+	got, err = s.Disputes(ctx, "nobody")
+	ok(t, err)
+	equal(t, "Disputes of no job", len(got), 0)
 }

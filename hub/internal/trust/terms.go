@@ -1,9 +1,13 @@
 package trust
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+
+	"github.com/shoal-compute/shoal/hub/job"
 )
 
 // Assurance is the kind of promise a job asks for.
@@ -13,18 +17,22 @@ type Assurance string
 const (
 	// Audited bounds the probability that an accepted result is wrong when
 	// everybody errs at a steady rate; others are caught with the audit rate.
-	Audited Assurance = "audited"
+	Audited Assurance = job.Audited
 	// Replicated adds: at least so many unrelated volunteers agree.
-	Replicated Assurance = "replicated"
+	Replicated Assurance = job.Replicated
 	// Full adds: every result is checked by a trusted auditor.
-	Full Assurance = "full"
+	Full Assurance = job.Full
 )
 
 // The epsilons a job may ask for. Below the least, the evidence of a whole
 // population of volunteers would not carry the claim.
 const (
-	MinEpsilon = 1e-9
-	MaxEpsilon = 0.1
+	MinEpsilon = job.MinEpsilon
+	MaxEpsilon = job.MaxEpsilon
+	// Unbounded is the epsilon of replicas that are counted and not weighed.
+	Unbounded = 1
+	// DefaultEpsilon is taken where an assurance is asked for and no epsilon.
+	DefaultEpsilon = 1e-6
 )
 
 // Terms is what a job asks of its results, and what the hub spends on it.
@@ -46,8 +54,11 @@ func NewTerms(epsilon float64, a Assurance, replicas int) (Terms, error) {
 		AuditFloor: 0.01, Auditors: 0.002, PairAudits: 0.05, Memory: DefaultMemory(),
 	}
 	switch {
+	case a == Replicated && epsilon == Unbounded:
 	case !(epsilon >= MinEpsilon && epsilon <= MaxEpsilon):
 		return Terms{}, fmt.Errorf("trust.epsilon: %g, want %g to %g", epsilon, MinEpsilon, MaxEpsilon)
+	}
+	switch {
 	case a == "":
 		t.Assurance = Audited
 	case a == Replicated && (replicas < 2 || replicas > MaxReplicas):
@@ -56,6 +67,35 @@ func NewTerms(epsilon float64, a Assurance, replicas int) (Terms, error) {
 		return Terms{}, fmt.Errorf("trust.assurance: %q, want audited, replicated or full", a)
 	}
 	return t, nil
+}
+
+// NewPolicy returns what a job file's trust section asks for: Replicas where it
+// names neither epsilon nor assurance, and Weighed otherwise.
+func NewPolicy(t job.Trust) (Policy, error) {
+	if t.Epsilon == "" && t.Assurance == "" {
+		return NewReplicas(t.Replicas)
+	}
+	if t.Replicas != 0 && t.Assurance != string(Replicated) {
+		return nil, fmt.Errorf("trust.replicas: %d has no meaning with assurance %s", t.Replicas, cmp.Or(t.Assurance, string(Audited)))
+	}
+	epsilon := DefaultEpsilon
+	if t.Assurance == string(Replicated) {
+		epsilon = Unbounded
+	}
+	if t.Epsilon != "" {
+		var err error
+		if epsilon, err = strconv.ParseFloat(string(t.Epsilon), 64); err != nil {
+			return nil, fmt.Errorf("trust.epsilon: %q is not a number", t.Epsilon)
+		}
+		if epsilon > MaxEpsilon { // Unbounded is not for asking
+			return nil, fmt.Errorf("trust.epsilon: %s, want %g to %g", t.Epsilon, MinEpsilon, MaxEpsilon)
+		}
+	}
+	terms, err := NewTerms(epsilon, Assurance(t.Assurance), t.Replicas)
+	if err != nil {
+		return nil, err
+	}
+	return Weighed{terms}, nil
 }
 
 // aloneMargin is how much better than epsilon a device must be to be believed

@@ -6,9 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/shoal-compute/shoal/hub/internal/volunteer"
-	"github.com/shoal-compute/shoal/hub/job"
 )
 
 func terms(t *testing.T, epsilon float64, a Assurance, replicas int) Terms {
@@ -146,57 +143,5 @@ func TestEnough(t *testing.T) {
 		if got != tc.want || got && risk > 1e-6 {
 			t.Errorf("%s: enough %t with risk %g, want %t", tc.name, got, risk, tc.want)
 		}
-	}
-}
-
-// Like every policy: it does not change its mind, wants more while undecided,
-// and what it accepts is within epsilon.
-func TestWeighed(t *testing.T) {
-	rng := rand.New(rand.NewPCG(9, 9))
-	accepted := 0
-	for range 3000 {
-		risks := map[volunteer.ID]float64{}
-		w := Weighed{
-			Terms: terms(t, 1e-4, Audited, 0), Least: 1 + rng.IntN(2),
-			Risk: func(e Evidence) float64 { return risks[e.Volunteer] },
-		}
-		var all []Evidence
-		var settled *Verdict
-		for i := range 12 {
-			id := volunteer.ID{byte(i)}
-			risks[id] = math.Exp(-10 * rng.Float64())
-			all = append(all, Evidence{Volunteer: id, Result: job.Hash{byte(rng.IntN(2))}})
-			v := w.Judge(all)
-			if settled != nil && (!v.Accepted || v.Result != settled.Result) {
-				t.Fatalf("settled on %x, then %+v", settled.Result[0], v)
-			}
-			if !v.Accepted {
-				if v.Wanted <= len(all) {
-					t.Fatalf("undecided, yet wants no more: %+v", v)
-				}
-				continue
-			}
-			if settled == nil {
-				accepted++
-				var agree, dissent []float64
-				for _, e := range all {
-					if e.Result == v.Result {
-						agree = append(agree, risks[e.Volunteer])
-					} else {
-						dissent = append(dissent, risks[e.Volunteer])
-					}
-				}
-				if r := Agreement(agree, dissent); r > 1e-4 || len(agree) < w.Least {
-					t.Fatalf("accepted at risk %g with %d supporters of %d", r, len(agree), w.Least)
-				}
-			}
-			settled = &v
-		}
-	}
-	if accepted < 1000 {
-		t.Errorf("only %d of 3000 shards were ever accepted", accepted)
-	}
-	if v := (Weighed{Terms: terms(t, 1e-4, Audited, 0)}).Judge(nil); v.Accepted || v.Wanted != 1 {
-		t.Errorf("no evidence: %+v", v)
 	}
 }

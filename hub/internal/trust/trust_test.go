@@ -45,7 +45,7 @@ func TestJudge(t *testing.T) {
 		{"late agreement", 1, "AA", "A", []Standing{c, c}, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			v := tc.replicas.Judge(evidence(tc.results))
+			v := tc.replicas.Judge(Facts{Evidence: evidence(tc.results)})
 			accepted := ""
 			if v.Accepted {
 				accepted = string(rune(v.Result[0]))
@@ -68,7 +68,7 @@ func TestJudgeProperties(t *testing.T) {
 		var settled *Verdict
 		for i := range 12 {
 			all = append(all, Evidence{Volunteer: volunteer.ID{byte(i)}, Result: job.Hash{byte(rng.IntN(3))}})
-			v := n.Judge(all)
+			v := n.Judge(Facts{Evidence: all})
 			if settled != nil && (!v.Accepted || v.Result != settled.Result) {
 				t.Fatalf("replicas %d: %v settled on %x, then became %+v", n, all, settled.Result[0], v)
 			}

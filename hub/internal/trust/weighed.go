@@ -3,51 +3,71 @@ package trust
 import "github.com/shoal-compute/shoal/hub/job"
 
 // Weighed accepts a result once the devices that returned it are together
-// credible enough. It is a Policy, so it must not change its mind: Risk has to
-// return for one shard what it returned first, that is, the risk noted when
-// the lease was handed out, stored with it.
-type Weighed struct {
-	Terms Terms
-	Risk  func(Evidence) float64
-	Least int // replicas at least, as Decide said when the shard was first leased
-}
+// credible enough for its Terms, and the checks that were drawn for it agree.
+type Weighed struct{ Terms Terms }
 
 // Judge implements Policy.
-func (w Weighed) Judge(evidence []Evidence) Verdict {
-	v := Verdict{Standings: make([]Standing, len(evidence)), Wanted: len(evidence)}
-	for n := 1; n <= len(evidence) && !v.Accepted; n++ {
-		// Only the newest result can have gained support.
-		v.Result = evidence[n-1].Result
-		v.Accepted = w.enough(evidence[:n], v.Result)
+func (w Weighed) Judge(f Facts) Verdict {
+	if f.Truth != nil {
+		return known(f, *f.Truth)
 	}
-	if !v.Accepted {
-		v.Result = job.Hash{}
-		v.Wanted = max(len(evidence)+1, w.Least)
+	v := Verdict{Standings: standings(f), Risk: 1, Wanted: len(f.Evidence)}
+	var (
+		agree  []float64
+		first  *Evidence
+		claims = map[job.Hash]bool{}
+	)
+	for i := range f.Evidence {
+		e := &f.Evidence[i]
+		if e.Refuted {
+			continue
+		}
+		if first == nil {
+			first = e
+		}
+		claims[e.Result] = true
+		agree = append(agree, e.Risk)
+	}
+	switch {
+	case first == nil:
+		v.Wanted += w.least(f, nil)
+		return v
+	case len(claims) > 1: // nobody's word is weighed against another's
+		v.Conflict = true
 		return v
 	}
-	for i, e := range evidence {
-		v.Standings[i] = Refuted
-		if e.Result == v.Result {
-			v.Standings[i] = Confirmed
-		}
+	risk, enough := w.Terms.Enough(agree)
+	missing := w.least(f, first) - len(agree)
+	certain := risk == AuditorRisk // a node that the operator certifies has spoken
+	switch {
+	case w.Terms.Assurance == Full && !certain:
+		v.Audit = MustAudit
+	case certain || missing <= 0 && enough && !f.Draws.Audit && !(f.Draws.Pairs && len(agree) > 1):
+		return accepted(f, first.Result, risk)
+	case missing <= 0 && enough:
+		v.Audit = MustAudit
+	case f.Lonely || len(f.Evidence) >= MaxReplicas:
+		v.Audit = MustAudit
+	case missing > 0:
+		v.Wanted += missing
+	default:
+		v.Wanted++
+		v.Audit = MayAudit
 	}
 	return v
 }
 
-func (w Weighed) enough(evidence []Evidence, result job.Hash) bool {
-	var agree, dissent []float64
-	for _, e := range evidence {
-		if r := w.Risk(e); e.Result == result {
-			agree = append(agree, r)
-		} else {
-			dissent = append(dissent, r)
-		}
+// least is how many must agree, given who was first.
+func (w Weighed) least(f Facts, first *Evidence) int {
+	switch {
+	case w.Terms.Assurance == Full:
+		return 1
+	case w.Terms.Assurance == Replicated:
+		return w.Terms.Replicas
+	case first == nil:
+		return 1 // more, once it is known who it is
+	case first.Alone && !f.Draws.Check:
+		return 1
 	}
-	if len(agree) < w.Least || len(dissent) > 0 && len(agree) < 2 {
-		return false // nobody's word stands alone against another's
-	}
-	if _, ok := w.Terms.Enough(agree); !ok {
-		return false
-	}
-	return Agreement(agree, dissent) <= w.Terms.Epsilon
+	return 2
 }

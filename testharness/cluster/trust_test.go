@@ -1,0 +1,206 @@
+package cluster
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/shoal-compute/shoal/hub"
+	"github.com/shoal-compute/shoal/hub/protocol"
+)
+
+// trusting is a hub's configuration for jobs that say how they are verified.
+// Everybody here came in the same minute with the same software, so who is
+// related is said by the test: nobody.
+func trusting(t *testing.T) hub.Config {
+	c := Config(t.TempDir())
+	c.Execute = ExecuteChain
+	c.Related = func(hub.Identity, hub.Identity) bool { return false }
+	return c
+}
+
+func assured(name string, rounds, shards int, trust string) []byte {
+	return fmt.Appendf(nil, `{"name": %q, "rounds": %d, "shards": %d, %s}`, name, rounds, shards, trust)
+}
+
+// Under every assurance a job ends with its one state, whoever is there.
+func TestAssurance(t *testing.T) {
+	for _, trust := range []string{
+		`"epsilon": "0.000001"`, `"assurance": "full"`, `"assurance": "replicated", "replica": 2`,
+		`"assurance": "replicated", "replica": 3, "epsilon": "0.001"`,
+	} {
+		for _, volunteers := range []int{1, 2, 4} {
+			t.Run(fmt.Sprintf("%s, %d volunteers", trust, volunteers), func(t *testing.T) {
+				t.Parallel()
+				x := Start(t, trusting(t))
+				crowd(x, volunteers)
+				id := x.Submit(assured("assured", 12, 3, trust))
+				x.Done(id, "assured", 12, 3, 1)
+			})
+		}
+	}
+}
+
+// Somebody who lies from the start is caught under every assurance, and costs
+// the job nothing.
+func TestAssuranceAgainstALiar(t *testing.T) {
+	for _, trust := range []string{`"epsilon": "0.000001"`, `"assurance": "full"`, `"assurance": "replicated", "replica": 2`} {
+		t.Run(trust, func(t *testing.T) {
+			t.Parallel()
+			x := Start(t, trusting(t))
+			crowd(x, 2)
+			liar := NewVolunteer("liar")
+			liar.Conduct.Answer = func(_ int, honest [][]byte) [][]byte { return lie(honest) }
+			x.Join(liar)
+			id := x.Submit(assured("lied to", 12, 3, trust))
+			x.Done(id, "lied to", 12, 3, 0)
+			checkMarks(t, x, liar)
+		})
+	}
+}
+
+// Two who look related never vouch for one another: with nobody else there the
+// hub's own lane decides, and a pair that lies alike gains nothing.
+func TestRelatedLiars(t *testing.T) {
+	config := trusting(t)
+	config.Related = func(hub.Identity, hub.Identity) bool { return true }
+	x := Start(t, config)
+	for i := range 3 {
+		liar := NewVolunteer(fmt.Sprint("ring ", i))
+		liar.Conduct.Answer = func(_ int, honest [][]byte) [][]byte { return lie(honest) }
+		x.Join(liar)
+	}
+	crowd(x, 1)
+	id := x.Submit(assured("ring", 10, 2, `"epsilon": "0.01"`))
+	x.Done(id, "ring", 10, 2, 0)
+}
+
+// A volunteer earns trust by honest work and then lies. Once one lie is seen,
+// what rests on its word is run again, and the job goes back to before the
+// first that was wrong: the end is the same as if it had never lied.
+func TestSleeperIsRepaired(t *testing.T) {
+	const rounds, shards, asleep = 500, 4, 450
+	x := Start(t, trusting(t))
+	crowd(x, 2)
+	sleeper := NewVolunteer("sleeper")
+	lies := 0
+	sleeper.Conduct.Answer = func(n int, honest [][]byte) [][]byte {
+		if n < asleep || n%2 == 0 {
+			return honest
+		}
+		lies++
+		return lie(honest)
+	}
+	sleeper.Want = 4
+	x.Join(sleeper)
+	id := x.Submit(assured("sleeper", rounds, shards, `"epsilon": "0.1"`))
+	x.Done(id, "sleeper", rounds, shards, 0)
+	if lies == 0 {
+		t.Skip("the sleeper was given too little work to lie")
+	}
+	t.Logf("%d lies were told", lies)
+	checkMarks(t, x, sleeper)
+}
+
+// What a liar had earned is taken as its stake, and the books balance.
+func TestStakeIsSlashed(t *testing.T) {
+	x := Start(t, trusting(t))
+	crowd(x, 2)
+	liar := NewVolunteer("turncoat")
+	liar.Conduct.Answer = func(n int, honest [][]byte) [][]byte {
+		if n < 30 {
+			return honest
+		}
+		return lie(honest)
+	}
+	x.Join(liar)
+	id := x.Submit(assured("stake", 60, 4, `"epsilon": "0.000001"`))
+	x.Done(id, "stake", 60, 4, 0)
+	stats, err := x.Client.Stats(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stats.Slashed == 0 {
+		t.Error("nothing was slashed")
+	}
+	list, err := x.Client.Volunteers(t.Context(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range list {
+		// A right result that was on its way when the liar was caught is paid.
+		if honest := v.Marks == 0; honest && v.Stake < 30 || !honest && v.Stake >= 30 {
+			t.Errorf("volunteer %.8s has a stake of %d and %d marks", v.ID, v.Stake, v.Marks)
+		}
+	}
+}
+
+// A hub that is stopped and started again, liars and all, goes on where it
+// was: nothing accepted is forgotten, nothing is believed twice.
+func TestRestartUnderAssurance(t *testing.T) {
+	for _, trust := range []string{`"epsilon": "0.000001"`, `"assurance": "full"`, `"assurance": "replicated", "replica": 2`} {
+		t.Run(trust, func(t *testing.T) {
+			t.Parallel()
+			config := trusting(t)
+			x := Start(t, config)
+			id := x.Submit(assured("restart", 40, 2, trust))
+			for i := range 3 {
+				crowd(x, 3)
+				liar := NewVolunteer(fmt.Sprint("liar ", i))
+				liar.Conduct.Answer = func(n int, honest [][]byte) [][]byte {
+					if n%4 > 0 {
+						return honest
+					}
+					return lie(honest)
+				}
+				x.Join(liar)
+				waitStep(t, x, id, 5)
+				x.Stop()
+				x = Start(t, config)
+			}
+			crowd(x, 3)
+			x.Done(id, "restart", 40, 2, 0)
+		})
+	}
+}
+
+// Devices of which little is known and which have nothing to do are given
+// shards whose answer is known. They earn nothing by it, and a lie is seen.
+func TestCanaries(t *testing.T) {
+	config := trusting(t)
+	config.BackupAfter = time.Hour // nothing else makes a result surplus
+	x := Start(t, config)
+	var all []*Volunteer
+	for i := range 5 {
+		v := NewVolunteer(fmt.Sprint("canary ", i))
+		all = append(all, v)
+		x.Join(v)
+	}
+	id := x.Submit(assured("canaries", 60, 3, `"epsilon": "0.000001"`))
+	x.Done(id, "canaries", 60, 3, 0)
+	n := 0
+	for _, v := range all {
+		n += v.Verdicts(protocol.StatusSurplus)
+	}
+	if n == 0 {
+		t.Error("no canary was issued")
+	}
+	t.Logf("%d canaries", n)
+	checkMarks(t, x)
+}
+
+// checkMarks asserts that exactly these volunteers are marked.
+func checkMarks(t *testing.T, x *Cluster, liars ...*Volunteer) {
+	t.Helper()
+	list, err := x.Client.Volunteers(t.Context(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range list {
+		lied := slices.ContainsFunc(liars, func(l *Volunteer) bool { return fmt.Sprintf("%x", l.ID()) == v.ID })
+		if lied != (v.Marks > 0) {
+			t.Errorf("volunteer %.8s has %d marks, lied: %t", v.ID, v.Marks, lied)
+		}
+	}
+}
