@@ -26,7 +26,10 @@ const (
 // again.
 const runs = "shoal-node computes integer programs that the hub hands out, such as training steps of a model, " +
 	"with the devices and limits named above, until you stop it. The programs are data: they read and write nothing " +
-	"but their own numbers. The hub and everyone who reads its receipts see your volunteer number, what your device " +
+	"but their own numbers. Where the devices above include the sandbox, shoal-node also runs WebAssembly modules that " +
+	"people gave to the hub. A module sees its input and nothing else: it has no network, no files, no clock and no " +
+	"randomness, and is ended when it has used up the memory or the instructions that its job allows, which shoal-node " +
+	"counts. --sandbox=off refuses modules. The hub and everyone who reads its receipts see your volunteer number, what your device " +
 	"computed and how long it took."
 
 // record is a consent as it is kept.

@@ -31,6 +31,8 @@ func newDevices(s streams, dir *string) *cobra.Command {
 		Long: "Test every device of this machine with programs whose results are known, measure its\n" +
 			"speed on a training shard, and say which ones run would use and why. What was found out\n" +
 			"is kept until the driver or this program changes.\n\n" +
+			"The sandbox runs WebAssembly modules that people gave to the hub, and nothing else does;\n" +
+			"run --sandbox=off refuses them.\n\n" +
 			"GPUs that a processor plays are left out, since the cpu lane is faster. With\n" +
 			"SHOAL_SOFTWARE_GPU=1 they take part: that is for tests.",
 		Args: noArgs,
@@ -46,6 +48,11 @@ func newDevices(s streams, dir *string) *cobra.Command {
 				return err
 			}
 			rule(nil).Pick(verdicts)
+			box, v := trySandbox(c.Context())
+			if box != nil {
+				defer box.Close()
+			}
+			verdicts = append(verdicts, v)
 			if asJSON {
 				return writeJSON(s.out, map[string]any{"devices": verdicts})
 			}
@@ -65,6 +72,9 @@ func showVerdicts(out io.Writer, verdicts []choose.Verdict) error {
 		switch {
 		case v.Fit:
 			test, speed = "passed", fmt.Sprintf("%.2f", v.GOPS)
+			if v.GOPS == 0 { // of the sandbox, which has other operations
+				speed = ""
+			}
 		case v.Absent:
 			test = "-"
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/shoal-compute/shoal/native/cuda"
 	"github.com/shoal-compute/shoal/native/gpu"
+	"github.com/shoal-compute/shoal/wasm/worker"
 	"github.com/shoal-compute/shoal/webgpu/cpu"
 	"github.com/shoal-compute/shoal/webgpu/device"
 	"github.com/shoal-compute/shoal/webgpu/device/choose"
@@ -19,8 +20,9 @@ type lane struct {
 	name string
 	// driver lanes call code that is not ours, which may end the process: they
 	// are tested in one of their own.
-	driver bool
-	open   func(ctx context.Context, s settings) (device.Device, error)
+	driver    bool
+	processor bool // it computes on the processors that --threads is about
+	open      func(ctx context.Context, s settings) (device.Device, error)
 }
 
 // settings are what a lane is opened with.
@@ -39,10 +41,10 @@ var lanes = []lane{
 			Software: software(), Version: s.tuning.Build, Known: s.tuning.Known("vulkan"), Tuned: s.tuning.Keep("vulkan"),
 		})
 	}},
-	{name: "cpu", open: func(_ context.Context, s settings) (device.Device, error) {
+	{name: "cpu", processor: true, open: func(_ context.Context, s settings) (device.Device, error) {
 		return cpu.New(cpu.Config{Threads: s.threads})
 	}},
-	{name: "reference", open: func(context.Context, settings) (device.Device, error) { return reference.New(), nil }},
+	{name: "reference", processor: true, open: func(context.Context, settings) (device.Device, error) { return reference.New(), nil }},
 }
 
 // software tells whether GPUs that a processor plays are used as well. They
@@ -50,11 +52,11 @@ var lanes = []lane{
 func software() bool { return os.Getenv("SHOAL_SOFTWARE_GPU") == "1" }
 
 func laneNames() string {
-	names := make([]string, len(lanes))
-	for i, l := range lanes {
-		names[i] = l.name
+	var names []string
+	for _, l := range lanes {
+		names = append(names, l.name)
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(append(names, worker.LaneSandbox), ", ")
 }
 
 func findLane(name string) (lane, bool) {
@@ -65,20 +67,37 @@ func findLane(name string) (lane, bool) {
 	return lanes[i], true
 }
 
-// wantedLanes reads --device: the lanes to try, and those that must be used,
-// which are none where the fittest are to be picked.
-func wantedLanes(flag string) (try []lane, forced []string, err error) {
-	if flag == "auto" {
-		return lanes, nil, nil
+// wanted is what --device and --sandbox say.
+type wanted struct {
+	lanes   []lane   // to try
+	forced  []string // of them, those that must be used; none: the fittest are to be picked
+	sandbox bool     // people's modules are run
+	must    bool     // and it is an error if they cannot be
+}
+
+// wanted reads the flags. Whoever names devices gets those and no others.
+func (n *node) wanted() (wanted, error) {
+	w := wanted{lanes: lanes, sandbox: n.sandbox != "off", must: n.sandbox == "on"}
+	if n.device == "auto" {
+		return w, nil
 	}
-	for _, name := range strings.Split(flag, ",") {
-		l, known := findLane(strings.TrimSpace(name))
+	w.lanes, w.sandbox = nil, n.sandbox == "on"
+	for _, name := range strings.Split(n.device, ",") {
+		name = strings.TrimSpace(name)
+		if name == worker.LaneSandbox {
+			if n.sandbox == "off" {
+				return w, usagef("--device names the sandbox, and --sandbox refuses it")
+			}
+			w.sandbox, w.must = true, true
+			continue
+		}
+		l, known := findLane(name)
 		if !known {
-			return nil, nil, usagef("--device: %q is none of auto, %s", name, laneNames())
+			return w, usagef("--device: %q is none of auto, %s", name, laneNames())
 		}
-		if !slices.Contains(forced, l.name) {
-			try, forced = append(try, l), append(forced, l.name)
+		if !slices.Contains(w.forced, l.name) {
+			w.lanes, w.forced = append(w.lanes, l), append(w.forced, l.name)
 		}
 	}
-	return try, forced, nil
+	return w, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/shoal-compute/shoal/native/dial"
 	"github.com/shoal-compute/shoal/wasm/worker"
 	"github.com/shoal-compute/shoal/webgpu/device/choose"
+	"github.com/shoal-compute/shoal/webgpu/device/paced"
 )
 
 // node is `shoal-node run` with its flags.
@@ -25,6 +26,7 @@ type node struct {
 	data    string
 	hub     string
 	device  string
+	sandbox string
 	threads int
 	share   int
 	giveUp  int
@@ -37,6 +39,7 @@ func (n *node) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&n.hub, "hub", env("SHOAL_HUB", ""), "the hub's address, as in https://reef.example ($SHOAL_HUB)")
 	f.StringVar(&n.device, "device", "auto", "what computes: auto, or some of "+laneNames()+", separated by commas")
+	f.StringVar(&n.sandbox, "sandbox", env("SHOAL_SANDBOX", "auto"), "run people's WebAssembly modules in a sandbox: on, off, or auto: unless --device names other devices ($SHOAL_SANDBOX)")
 	f.IntVar(&n.threads, "threads", 0, "processors to use at most; 0: all")
 	f.IntVar(&n.share, "share", 100, "percent of the time to compute at most")
 	f.IntVar(&n.giveUp, "give-up", 0, "exit with code 3 after this many tries in a row to reach the hub; 0: keep trying")
@@ -49,6 +52,8 @@ func (n *node) check() error {
 	switch {
 	case n.hub == "":
 		return usagef("--hub: which hub? Give its address, as in --hub https://reef.example")
+	case n.sandbox != "auto" && n.sandbox != "on" && n.sandbox != "off":
+		return usagef("--sandbox: want auto, on or off, got %q", n.sandbox)
 	case n.threads < 0:
 		return usagef("--threads: must not be negative")
 	case n.share < 1 || n.share > 100:
@@ -69,7 +74,7 @@ func (n *node) run(ctx context.Context, s streams) error {
 		return usagef("--hub: %v", err)
 	}
 	defer hub.Close()
-	try, forced, err := wantedLanes(n.device)
+	want, err := n.wanted()
 	if err != nil {
 		return err
 	}
@@ -82,11 +87,19 @@ func (n *node) run(ctx context.Context, s streams) error {
 	}
 	watch := newWatch(s.err, n.logger(s.err))
 	p := prober{data: n.data, threads: n.threads}
-	verdicts, err := n.choose(ctx, p, try, forced, watch.log)
+	verdicts, err := n.choose(ctx, p, want, watch.log)
 	if err != nil {
 		return err
 	}
-	consent, err := n.consent(s, hub.URL(), verdicts)
+	box, tested, err := openSandbox(ctx, want)
+	if err != nil {
+		return err
+	}
+	if box != nil {
+		defer box.Close()
+	}
+	offered := slices.Concat(verdicts, tested)
+	consent, err := n.consent(s, hub.URL(), offered)
 	if err != nil {
 		return err
 	}
@@ -101,11 +114,13 @@ func (n *node) run(ctx context.Context, s streams) error {
 			Events:  watch.event,
 			GiveUp:  n.giveUp,
 		},
-		prober: p,
-		share:  n.share,
-		log:    watch.log,
+		prober:    p,
+		share:     n.share,
+		processor: paced.NewPace(n.share),
+		log:       watch.log,
 	}
-	for _, d := range verdicts {
+	w.offer(box)
+	for _, d := range offered {
 		if !d.Fit && !d.Absent {
 			w.note(protocol.Lane{Lane: d.Lane, Detail: d.Detail, Reason: d.Error})
 		}
@@ -133,7 +148,11 @@ func (n *node) run(ctx context.Context, s streams) error {
 }
 
 // choose tries lanes and picks those that compute, as the person wishes.
-func (n *node) choose(ctx context.Context, p prober, try []lane, forced []string, log *slog.Logger) ([]choose.Verdict, error) {
+func (n *node) choose(ctx context.Context, p prober, want wanted, log *slog.Logger) ([]choose.Verdict, error) {
+	try, forced := want.lanes, want.forced
+	if len(try) == 0 {
+		return nil, nil // the sandbox alone
+	}
 	log.Info("testing devices") // it takes a while the first time
 	r := rule(forced)
 	isLast := func(l lane) bool { return len(forced) == 0 && slices.Contains(r.Last, l.name) }

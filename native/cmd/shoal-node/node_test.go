@@ -59,7 +59,9 @@ func TestUsage(t *testing.T) {
 		{"run --hub reef --threads -1", "--threads", exitUsage},
 		{"run --hub reef --share 101", "--share", exitUsage},
 		{"run --hub reef --give-up -1", "--give-up", exitUsage},
-		{"run --hub reef --device quantum", `"quantum" is none of auto, cuda, vulkan, cpu, reference`, exitUsage},
+		{"run --hub reef --device quantum", `"quantum" is none of auto, cuda, vulkan, cpu, reference, sandbox`, exitUsage},
+		{"run --hub reef --sandbox maybe", `--sandbox: want auto, on or off, got "maybe"`, exitUsage},
+		{"run --hub reef --device cpu,sandbox --sandbox off", "--device names the sandbox, and --sandbox refuses it", exitUsage},
 		{"run --hub reef --nonsense", "nonsense", exitUsage},
 		{"run --hub reef --threads many", "many", exitUsage},
 		{"dance", `no command "shoal-node dance"`, exitUsage},
@@ -91,19 +93,20 @@ func TestDevices(t *testing.T) {
 	if err := json.Unmarshal(c.out.Bytes(), &got); err != nil {
 		t.Fatalf("%s: %v", c.out.String(), err)
 	}
-	if len(got.Devices) != len(lanes) {
+	if len(got.Devices) != len(lanes)+1 {
 		t.Errorf("got %+v", got.Devices)
 	}
 	for _, d := range got.Devices {
 		switch {
 		case d.Lane == "cpu" && (!d.Fit || !d.Chosen || d.GOPS <= 0),
 			d.Lane == "reference" && (!d.Fit || d.Chosen),
+			d.Lane == "sandbox" && (!d.Fit || !d.Chosen || !strings.HasPrefix(d.Detail, "wazero")),
 			d.Why == "", d.Fit == (d.Error != ""):
 			t.Errorf("got %+v", d)
 		}
 	}
 	c = cli{}
-	if code := c.run(t.Context(), "devices", "--data", data); code != exitDone || !strings.Contains(c.out.String(), "reference") {
+	if code := c.run(t.Context(), "devices", "--data", data); code != exitDone || !strings.Contains(c.out.String(), "reference") || !strings.Contains(c.out.String(), "sandbox") {
 		t.Errorf("got exit code %d and %q", code, c.out.String())
 	}
 }
@@ -172,6 +175,9 @@ type testHub struct {
 	*testing.T
 	program *program.Program
 	weights []byte
+	payload []byte   // of every lease
+	want    string   // of every result: its outputs
+	blobs   [][]byte // that a shard may need
 
 	mu       sync.Mutex
 	consents []protocol.Consent
@@ -192,6 +198,13 @@ func newTestHub(t *testing.T) (*testHub, string) {
 		t.Fatal(err)
 	}
 	h := &testHub{T: t, program: p, weights: vector(10, 20, 30, 40), first: make(chan struct{}), goodbyes: make(chan struct{}, 9)}
+	h.payload = job.EncodeShard(job.Shard{
+		Program: job.Sum(h.program.Encode()),
+		Inputs:  []job.Input{{Blob: job.Sum(h.weights)}, {Data: vector(1, 2, 3, 4)}},
+		Cost:    h.program.Cost().Ops,
+	})
+	h.want = string(job.EncodeOutputs([][]byte{vector(11, 22, 33, 44)}))
+	h.blobs = [][]byte{h.program.Encode(), h.weights}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/volunteer", h.volunteer)
 	mux.HandleFunc("GET /blob/{hash}", h.blob)
@@ -209,7 +222,7 @@ func vector(v ...int32) []byte {
 }
 
 func (h *testHub) blob(w http.ResponseWriter, r *http.Request) {
-	for _, data := range [][]byte{h.program.Encode(), h.weights} {
+	for _, data := range h.blobs {
 		if job.Sum(data).String() == r.PathValue("hash") {
 			w.Write(data)
 			return
@@ -227,12 +240,6 @@ func (h *testHub) volunteer(w http.ResponseWriter, r *http.Request) {
 	}
 	conn := wsconn.New(ws, wsconn.Options{})
 	defer conn.Close()
-	payload := job.EncodeShard(job.Shard{
-		Program: job.Sum(h.program.Encode()),
-		Inputs:  []job.Input{{Blob: job.Sum(h.weights)}, {Data: vector(1, 2, 3, 4)}},
-		Cost:    h.program.Cost().Ops,
-	})
-	want := string(job.EncodeOutputs([][]byte{vector(11, 22, 33, 44)}))
 	given := byte(0)
 	for {
 		m, err := conn.Receive(r.Context())
@@ -251,11 +258,11 @@ func (h *testHub) volunteer(w http.ResponseWriter, r *http.Request) {
 		case protocol.Want:
 			for range m.Count {
 				given++
-				replies = append(replies, protocol.Lease{Token: []byte{given}, Job: "sums", Deadline: time.Now().Add(time.Minute), Payload: payload})
+				replies = append(replies, protocol.Lease{Token: []byte{given}, Job: "sums", Deadline: time.Now().Add(time.Minute), Payload: h.payload})
 			}
 		case protocol.Result:
-			if string(m.Outputs) != want {
-				h.Errorf("got outputs %x, want %x", m.Outputs, want)
+			if string(m.Outputs) != h.want {
+				h.Errorf("got outputs %x, want %x", m.Outputs, h.want)
 			}
 			h.mu.Lock()
 			if h.results++; h.results == 1 {

@@ -19,10 +19,11 @@ import (
 // volunteer computes on the lanes that were picked and, when all of them are
 // gone, on the spare ones, under the same identity.
 type volunteer struct {
-	config worker.Config // of every worker, but for its devices
-	prober prober
-	share  int
-	log    *slog.Logger
+	config    worker.Config // of every worker, but for its devices
+	prober    prober
+	share     int
+	processor *paced.Pace // see pace
+	log       *slog.Logger
 
 	mu     sync.Mutex // guards what follows
 	worker *worker.Worker
@@ -75,10 +76,10 @@ func (v *volunteer) run(ctx context.Context, verdicts []choose.Verdict) error {
 			return err
 		}
 		verdicts = slices.DeleteFunc(verdicts, func(d choose.Verdict) bool { return d.Chosen || !d.Fit })
-		if !rule(nil).Pick(verdicts) {
+		if !rule(nil).Pick(verdicts) && v.config.Sandbox == nil {
 			return err
 		}
-		v.log.Warn("going on with other devices", "devices", chosen(verdicts), "err", err)
+		v.log.Warn("going on with what is left", "devices", chosen(verdicts), "sandbox", v.config.Sandbox != nil, "err", err)
 	}
 }
 
@@ -112,7 +113,7 @@ func (v *volunteer) work(ctx context.Context, verdicts []choose.Verdict) (err er
 		}
 		open, conf.Devices = append(open, l), append(conf.Devices, dev)
 	}
-	if len(open) == 0 {
+	if len(open) == 0 && (conf.Sandbox == nil || failed != nil) {
 		return errors.Join(worker.ErrNoDevice, failed)
 	}
 	conf.Unfit = v.failed()
@@ -146,10 +147,22 @@ func (v *volunteer) open(ctx context.Context, l lane) (device.Device, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.closes = append(v.closes, dev.Close)
-	if v.share < 100 {
-		return paced.New(dev, v.share), nil
+	if p := v.pace(l.processor); p != nil {
+		return paced.New(dev, p), nil
 	}
 	return dev, nil
+}
+
+// pace is what a lane computes at; nil: as it likes. Where not all processors
+// may be used, their lanes take turns: together they would use more.
+func (v *volunteer) pace(processor bool) *paced.Pace {
+	switch {
+	case processor && v.prober.threads > 0:
+		return v.processor
+	case v.share < 100:
+		return paced.NewPace(v.share)
+	}
+	return nil
 }
 
 func (v *volunteer) closeDevices() error {
