@@ -38,14 +38,14 @@ func TestNothingStartsBeforeConsent(t *testing.T) {
 	p.click("#agree")
 	p.until(`shoal.state === "computing" && shoal.shards === 3`)
 	start := hub.told()[0]
-	if start.Cmd != "start" || len(start.Key) != 64 || start.Hub != hub.URL || start.Lanes != nil || len(start.Kept) != 0 {
+	if start.Cmd != "start" || len(start.Key) != 64 || start.Hub != hub.URL || start.Lanes != nil || !start.Sandbox || len(start.Kept) != 0 {
 		t.Errorf("the thread was told %+v", start)
 	}
 	c := start.Consent
 	if c.Origin != hub.URL || c.Limits["cpu_usage_limit"] != 50 {
 		t.Errorf("consent is for %q within %v", c.Origin, c.Limits)
 	}
-	for _, word := range []string{"kjv-nano", "WebAssembly", "WebGPU", "graphics card", "integer arithmetic", "can read the shards"} {
+	for _, word := range []string{"kjv-nano", "WebAssembly", "WebGPU", "graphics card", "integer arithmetic", "can read the shards", "modules", "no network"} {
 		if !strings.Contains(c.Runs, word) {
 			t.Errorf("the consent does not say %q: %q", word, c.Runs)
 		}
@@ -155,9 +155,34 @@ func TestAddressIsChecked(t *testing.T) {
 	}
 }
 
-func TestEarlierConsentIsForWebAssemblyAlone(t *testing.T) {
+func TestModulesCanBeRefused(t *testing.T) {
 	hub := newFakeHub(t)
 	p := open(t, hub.URL)
+	p.click("#modules")
+	p.until(`document.getElementById("modules-words").hidden`)
+	p.pictures("modules-refused")
+	p.click("#agree")
+	p.until(`shoal.state === "computing"`)
+	start := hub.told()[0]
+	if start.Sandbox || strings.Contains(start.Consent.Runs, "odules") || !strings.Contains(start.Consent.Runs, "integer arithmetic") {
+		t.Errorf("the thread was told %+v", start)
+	}
+	// An address may not widen it: the person is asked again.
+	p.must(chromedp.Do(p.ctx, chromedp.Navigate(hub.URL+"/?device=sandbox")))
+	p.until(`shoal.hub === "ok" && shoal.consent === null && !document.getElementById("consent").hidden`)
+	for _, m := range hub.told() {
+		if m.Sandbox || slices.Contains(m.Lanes, "sandbox") {
+			t.Errorf("modules were started that nobody agreed to: %+v", m)
+		}
+	}
+}
+
+// Consents that were given before there were words about modules are for what
+// they say: the person is asked again.
+func TestEarlierConsentIsAskedForAgain(t *testing.T) {
+	hub := newFakeHub(t)
+	p := open(t, hub.URL)
+	p.click("#resume")
 	p.click("#agree")
 	p.until(`shoal.state === "computing"`)
 	p.run(`new Promise((done) => {
@@ -165,25 +190,15 @@ func TestEarlierConsentIsForWebAssemblyAlone(t *testing.T) {
 		opening.onsuccess = () => {
 			const tx = opening.result.transaction("kept", "readwrite"), table = tx.objectStore("kept");
 			const get = table.get("consent");
-			get.onsuccess = () => { delete get.result.lanes; table.put(get.result, "consent"); };
+			get.onsuccess = () => { delete get.result.modules; table.put(get.result, "consent"); };
 			tx.oncomplete = () => { opening.result.close(); document.title = "changed"; done(); };
 		};
 	})`)
 	p.until(`document.title === "changed"`)
 	p.reload()
-	p.click("#start")
-	p.until(`shoal.state === "computing"`)
-	told := hub.told()
-	if last := told[len(told)-1]; !slices.Equal(last.Lanes, []string{"wasm"}) {
-		t.Errorf("the thread was told %+v", last)
-	}
-	// An address may not widen it: the person is asked again.
-	p.must(chromedp.Do(p.ctx, chromedp.Navigate(hub.URL+"/?device=webgl")))
-	p.until(`!document.getElementById("consent").hidden`)
-	for _, m := range hub.told() {
-		if slices.Contains(m.Lanes, "webgl") {
-			t.Errorf("a device was started that nobody agreed to: %+v", m)
-		}
+	p.until(`shoal.hub === "ok" && shoal.state === "new" && shoal.consent === null && !document.getElementById("consent").hidden`)
+	if n := hub.served("/worker.js"); n != 1 {
+		t.Errorf("the thread was loaded %d times, want once", n)
 	}
 }
 
@@ -452,6 +467,7 @@ type told struct {
 	Hub     string
 	Key     string
 	Lanes   []string
+	Sandbox bool
 	Binding int64
 	Kept    map[string]string
 	Consent struct {

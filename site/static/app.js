@@ -15,7 +15,7 @@ const $ = (id) => document.getElementById(id);
 const hub = new Hub(location.origin, show);
 const compute = new Compute(location.origin, show);
 
-let consent = null; // {origin, runs, limits, issued, expires}: what the worker signs and the hub checks
+let consent = null; // {origin, runs, lanes, limits, issued, expires}: what the worker signs and the hub checks
 let interrupted = false; // computing when the browser froze the page
 let kept = {}; // what the thread found out about devices at earlier visits
 
@@ -39,8 +39,9 @@ $("consent").addEventListener("submit", async (e) => {
   const issued = new Date();
   consent = {
     origin: location.origin,
-    runs: text($("runs")),
-    lanes: Object.keys(LANES), // that the words above speak of
+    runs: agreedWords(),
+    lanes: agreedLanes(),
+    modules: $("modules").checked,
     limits: { cpu_usage_limit: Number(form.get("share")) },
     issued: issued.toISOString(),
     expires: new Date(issued.getTime() + Number(form.get("days")) * 86400e3).toISOString(),
@@ -51,6 +52,7 @@ $("consent").addEventListener("submit", async (e) => {
   $("state").scrollIntoView({ block: "nearest" });
 });
 
+$("modules").addEventListener("change", () => show());
 $("start").addEventListener("click", start);
 $("pause").addEventListener("click", () => compute.pause());
 $("finish").addEventListener("click", () => compute.finish());
@@ -70,12 +72,19 @@ function wrongAddress() {
 
 async function start() {
   if (mistake || !valid()) { show(); return; }
-  compute.start({ seed: await seed(), consent, lanes: devices ?? agreedLanes(), binding, kept });
+  compute.start({ seed: await seed(), consent, lanes: devices, sandbox: consent.modules, binding, kept });
 }
 
-// agreedLanes keeps to what was agreed to: earlier consents spoke of
-// WebAssembly alone.
-function agreedLanes() { return consent.lanes ? undefined : ["wasm"]; }
+// agreedWords are the words above the button, but for those about modules where
+// the person refuses them.
+function agreedWords() {
+  return [...$("runs").children].filter((line) => !line.hidden).map(text).join(" ");
+}
+
+// agreedLanes are the devices that those words speak of.
+function agreedLanes() {
+  return Object.keys(LANES).filter((lane) => lane !== "sandbox" || $("modules").checked);
+}
 
 async function withdraw() {
   compute.stop();
@@ -87,10 +96,11 @@ async function withdraw() {
 }
 
 // valid reports whether the consent still holds. An expired one is dropped, and
-// so is one that does not cover what the address asks for.
+// so is one that does not cover what the address asks for, or that was given
+// before there were words about modules: the person is asked again.
 function valid() {
-  const uncovered = !mistake && devices?.some((d) => !(consent?.lanes ?? ["wasm"]).includes(d));
-  if (consent && (uncovered || new Date(consent.expires) <= new Date())) {
+  const covers = consent?.modules !== undefined && (mistake || !devices?.some((d) => !consent.lanes.includes(d)));
+  if (consent && (!covers || new Date(consent.expires) <= new Date())) {
     consent = null;
     compute.stop();
     forget("consent");
@@ -146,6 +156,7 @@ function showDevice(news) {
   $("problem").hidden = problem === "";
   set("problem", problem);
   set("runs-now", runsNow());
+  $("modules-words").hidden = !$("modules").checked;
   if (!agreed) return;
 
   set("state", STATES[news.state] ?? news.state);

@@ -10,6 +10,7 @@ export const LANES = {
   webgpu: { name: "graphics card", by: "WebGPU" },
   webgl: { name: "graphics card", by: "WebGL" },
   wasm: { name: "processor", by: "WebAssembly" },
+  sandbox: { name: "sandbox", by: "modules" },
 };
 
 export class Compute {
@@ -53,10 +54,11 @@ export class Compute {
 
   /**
    * start begins computing, or goes on after a pause. lanes names the devices
-   * to use; without it the thread picks. binding is for tests. kept is what
+   * to use; without it the thread picks. sandbox says whether it also runs
+   * people's modules. binding is for tests. kept is what
    * keep was called with.
    */
-  start({ seed, consent, lanes, binding, kept }) {
+  start({ seed, consent, lanes, sandbox, binding, kept }) {
     if (this.thread) {
       this.send({ cmd: "start" });
       return;
@@ -68,7 +70,7 @@ export class Compute {
     this.lanes = [];
     this.notice = "";
     this.ready = {
-      cmd: "start", hub: this.hub, key: hex(seed), lanes, binding, kept,
+      cmd: "start", hub: this.hub, key: hex(seed), lanes, sandbox, binding, kept,
       consent: { ...consent, issued: Date.parse(consent.issued), expires: Date.parse(consent.expires) },
     };
     thread.onmessage = (e) => { if (this.thread === thread) this.take(e.data); };
@@ -171,7 +173,7 @@ export class Compute {
       case "dropped":
         for (const l of this.lanes) if (l.lane === m.lane) { l.used = false; l.why = "it stopped answering"; }
         this.gone = called(m.lane);
-        this.goesOn();
+        this.goesOn(false);
         break;
     }
   }
@@ -182,15 +184,17 @@ export class Compute {
     this.lanes = lanes.map((l) => ({ ...l, used: l.chosen === true }));
     for (const l of before) if (!this.lanes.some((n) => n.lane === l.lane)) this.lanes.push({ ...l, used: false });
     const failed = this.lanes.filter((l) => l.fit === false && l.absent === false).map((l) => called(l.lane));
-    if (this.gone) this.goesOn();
+    if (this.gone) this.goesOn(true);
     else if (failed.length > 0) this.notice = `The ${both(failed)} of this device gave a wrong answer in a test, or none, and is not used.`;
   }
 
-  // goesOn says with what computing goes on after a device is gone.
-  goesOn() {
-    const left = this.lanes.filter((l) => l.used).map((l) => called(l.lane));
+  // goesOn says with what computing goes on after a device is gone. looked says
+  // that the thread has looked for others.
+  goesOn(looked) {
+    const left = this.lanes.filter((l) => l.used && l.lane !== "sandbox").map((l) => called(l.lane));
     if (left.length === 0) {
-      this.notice = `The ${this.gone} stopped answering. Looking for another way to compute…`;
+      this.notice = looked && this.lanes.some((l) => l.used) ? `The ${this.gone} stopped answering; only modules are run now.`
+        : `The ${this.gone} stopped answering. Looking for another way to compute…`;
       return;
     }
     const others = left.filter((name) => name !== this.gone);
