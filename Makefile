@@ -50,13 +50,20 @@ native: ## Build only bin/shoal-node
 wasm: ## Build the WebAssembly volunteers (page and headless) into site/dist
 	@mkdir -p $(CACHE)/wasm
 	@GOOS=js GOARCH=wasm $(BUILD) $(SMALL) -o $(CACHE)/wasm/worker.wasm ./wasm/cmd/worker
+	@GOOS=js GOARCH=wasm $(BUILD) $(SMALL) -o $(CACHE)/wasm/box.wasm ./wasm/cmd/box
 	@GOOS=wasip1 GOARCH=wasm $(BUILD) $(SMALL) -o $(CACHE)/wasm/worker-wasip1.wasm ./wasm/cmd/worker
 	@GOOS=js GOARCH=wasm $(BUILD) $(SMALL) -o $(CACHE)/wasm/lab.wasm ./wasm/cmd/lab
 	@cp "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" $(CACHE)/wasm/wasm_exec.js
-	@for f in worker.wasm wasm_exec.js; do .ci/place $(CACHE)/wasm/$$f $(DIST); done
+	@for f in worker.wasm box.wasm wasm_exec.js; do .ci/place $(CACHE)/wasm/$$f $(DIST); done
 	@gzip -9 -n -c $(CACHE)/wasm/lab.wasm >$(CACHE)/wasm/lab.wasm.gz
 	@cmp -s $(CACHE)/wasm/lab.wasm.gz $(DIST)/lab.wasm.gz || cp $(CACHE)/wasm/lab.wasm.gz $(DIST)/
 	@cmp -s $(CACHE)/wasm/worker-wasip1.wasm $(DIST)/worker-wasip1.wasm || cp $(CACHE)/wasm/worker-wasip1.wasm $(DIST)/
+
+.PHONY: examples
+examples: ## Build the example modules of map jobs beside their job files
+	@for e in primes thumbnail; do \
+	  (cd examples/$$e && GOOS=wasip1 GOARCH=wasm $(BUILD) $(SMALL) -o $$e.wasm .) || exit 1; \
+	done
 
 .PHONY: site
 site: wasm ## The page needs no build step of its own: this is wasm
@@ -120,7 +127,7 @@ check: test race ## test and race, and no change left behind
 vet: ## go vet, here and for WebAssembly (make wasm compiles the commands)
 	$(GO) vet ./...
 	GOOS=js GOARCH=wasm $(GO) vet ./webgpu/browser/... ./wasm/cmd/conformance ./wasm/browser ./wasm/worker ./wasm/simd ./testharness/peers/cmd/lane
-	GOOS=wasip1 GOARCH=wasm $(GO) vet ./wasm/worker ./wasm/simd
+	GOOS=wasip1 GOARCH=wasm $(GO) vet ./wasm/worker ./wasm/simd ./wasm/shard
 
 .PHONY: cross
 cross: ## Compile for the other systems
@@ -160,5 +167,5 @@ verify: deps ## Prove that generated files and formatting are current
 
 .PHONY: clean
 clean: ## Remove what was built; tools stay in .cache/tools
-	rm -rf $(BIN) $(CACHE)/wasm
+	rm -rf $(BIN) $(CACHE)/wasm examples/*/*.wasm
 	find $(DIST) -mindepth 1 ! -name .gitkeep -delete
