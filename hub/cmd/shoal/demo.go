@@ -110,6 +110,7 @@ func (d *demo) run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer cfg.Device.Close()
+	defer cfg.Sandbox.Close()
 	cfg.Name = "shoal demo"
 	var key string
 	cfg.Announce = func(k string) { key = k }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shoal-compute/shoal/webgpu/program"
+	"github.com/shoal-compute/shoal/webgpu/reference"
 	"github.com/shoal-compute/shoal/webgpu/trace/dispute"
 )
 
@@ -43,7 +44,7 @@ type party struct {
 }
 
 func replayDispute(ctx context.Context, s streams, evidence []byte, asJSON bool) error {
-	c, v, err := dispute.Replay(ctx, evidence)
+	c, v, err := dispute.Replay(ctx, evidence, reference.Interpret)
 	switch {
 	case errors.Is(err, dispute.ErrDamaged), errors.Is(err, program.ErrDamaged):
 		return &inputError{err}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -17,6 +19,7 @@ import (
 	"github.com/shoal-compute/shoal/hub/job/data"
 	"github.com/shoal-compute/shoal/hub/job/jobfile"
 	"github.com/shoal-compute/shoal/site"
+	"github.com/shoal-compute/shoal/wasm/sandbox/wazerobox"
 )
 
 func newHub(s streams) *cobra.Command {
@@ -24,6 +27,8 @@ func newHub(s streams) *cobra.Command {
 		set     = hubSettings{Listen: "localhost:8080", Data: "shoal-data", Name: "shoal"}
 		flags   hubSettings
 		config  string
+		certify []string
+		retain  string
 		verbose bool
 	)
 	c := &cobra.Command{
@@ -46,7 +51,16 @@ func newHub(s streams) *cobra.Command {
 				return err
 			}
 			defer cfg.Device.Close()
+			defer cfg.Sandbox.Close()
 			cfg.Name = set.Name
+			if cfg.Certified, err = volunteerKeys(certify); err != nil {
+				return err
+			}
+			keep, err := job.ParseBytes(retain)
+			if err != nil {
+				return &inputError{fmt.Errorf("--retain: %w", err)}
+			}
+			cfg.Retain = int64(keep)
 			if set.Files != "" {
 				if cfg.Files, err = dataFiles(set.Files); err != nil {
 					return err
@@ -68,6 +82,8 @@ func newHub(s streams) *cobra.Command {
 	c.Flags().StringVar(&flags.Name, "name", "", "the hub's name for people; SHOAL_NAME, else "+set.Name)
 	c.Flags().StringVar(&flags.Files, "files", "", "directory of data files that job files may name; SHOAL_FILES, else none")
 	c.Flags().StringVar(&config, "config", "", "YAML or JSON file with the fields listen, data, name and files")
+	c.Flags().StringSliceVar(&certify, "certify", nil, "keys of volunteers whose results count like the hub's own, 64 hexadecimal digits each")
+	c.Flags().StringVar(&retain, "retain", "1GiB", "how much of every job's shard inputs is kept, so that audits can run its shards again")
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "log every shard")
 	return c
 }
@@ -112,7 +128,8 @@ func (h *hubSettings) read(file string, flags hubSettings) error {
 }
 
 // hubConfig is a hub of this program: its job kinds, its page, and the best
-// device of this machine for the hub's own part.
+// device of this machine for the hub's own part. The caller closes Device and
+// Sandbox.
 func hubConfig(ctx context.Context, listen, dir string, log *slog.Logger) (hub.Config, error) {
 	d, err := openLane(ctx, lanes[0])
 	if err != nil {
@@ -123,6 +140,9 @@ func hubConfig(ctx context.Context, listen, dir string, log *slog.Logger) (hub.C
 	cfg.Data = dir
 	cfg.Kinds = all.Kinds()
 	cfg.Device = d
+	if cfg.Sandbox, err = wazerobox.New(ctx, wazerobox.Options{}); err != nil {
+		return hub.Config{}, errors.Join(err, d.Close())
+	}
 	cfg.Parse = func(file []byte) (*job.Spec, error) { return jobfile.Parse(file) }
 	cfg.Site = site.Handler()
 	cfg.Log = log
@@ -161,4 +181,15 @@ func hubURL(addr net.Addr) string {
 		host = "[" + host + "]"
 	}
 	return "http://" + host + ":" + port
+}
+
+// volunteerKeys reads the keys of --certify.
+func volunteerKeys(list []string) ([][32]byte, error) {
+	keys := make([][32]byte, len(list))
+	for i, text := range list {
+		if n, err := hex.Decode(keys[i][:], []byte(text)); err != nil || len(text) != 2*n || n != len(keys[i]) {
+			return nil, &inputError{fmt.Errorf("--certify: %q is no volunteer's key: want 64 hexadecimal digits", text)}
+		}
+	}
+	return keys, nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -148,8 +149,10 @@ func TestSubmitAndReproduce(t *testing.T) {
 	}
 	var fetched struct{ Files []string }
 	lastLine(t, out, &fetched)
-	if want := "model.safetensors masters.safetensors config.json tokenizer.md train_report.json receipts.jsonl"; len(fetched.Files) != 6 {
-		t.Errorf("fetched %v, want %s", fetched.Files, want)
+	for _, want := range strings.Fields("model.safetensors masters.safetensors config.json tokenizer.md train_report.json job.yaml receipts.jsonl receipts.head SHA256SUMS") {
+		if !slices.Contains(fetched.Files, want) {
+			t.Errorf("fetched %v, not %s", fetched.Files, want)
+		}
 	}
 	masters, err := os.ReadFile(filepath.Join(dir, "masters.safetensors"))
 	if err != nil {

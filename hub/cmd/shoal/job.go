@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -93,20 +93,39 @@ func showJob(s streams, j client.Job, asJSON bool) error {
 	if j.Error != "" {
 		line("error", j.Error)
 	}
-	line("step", fmt.Sprintf("%d/%d", j.Step, j.Steps))
-	line("loss", number(j.Loss))
-	line("held-out loss", number(j.Val))
-	if j.Accuracy != nil {
-		line("accuracy", fmt.Sprintf("%.2f %%", *j.Accuracy*100))
+	if j.Kind == "map" {
+		line("inputs", fmt.Sprintf("%d/%d", j.Step, j.Steps))
+	} else {
+		line("step", fmt.Sprintf("%d/%d", j.Step, j.Steps))
+		line("loss", number(j.Loss))
+		line("held-out loss", number(j.Val))
+		if j.Accuracy != nil {
+			line("accuracy", fmt.Sprintf("%.2f %%", *j.Accuracy*100))
+		}
+		line("parameters", j.Parameters)
 	}
-	line("parameters", j.Parameters)
 	line("shards", j.Plan.Shards)
 	line("cost", j.Cost)
+	if t := j.Trust; t != nil {
+		line("trust", describeTrust(*t))
+	}
 	line("created", j.Created.Local().Format(time.DateTime))
 	if j.Finished != nil {
 		line("finished", j.Finished.Local().Format(time.DateTime))
 	}
 	return w.Flush()
+}
+
+// describeTrust is what results are worth, in words.
+func describeTrust(t client.Trust) string {
+	words := []string{cmp.Or(t.Assurance, "as delivered")}
+	if t.Epsilon > 0 && t.Epsilon < 1 {
+		words = append(words, fmt.Sprintf("epsilon %g", t.Epsilon))
+	}
+	if t.Weighed {
+		words = append(words, fmt.Sprintf("bound %.3g, %.3g wrong results expected", t.Bound, t.Expected))
+	}
+	return strings.Join(append(words, fmt.Sprintf("%d audited, overhead %.1f %%", t.Audited, 100*t.Overhead)), ", ")
 }
 
 func newJobWatch(s streams) *cobra.Command {
@@ -156,77 +175,4 @@ func newJobCancel(s streams) *cobra.Command {
 			fmt.Fprintf(s.err, "job %s is cancelled\n", args[0])
 			return nil
 		})
-}
-
-// fileReceipts is what `job fetch` calls a job's receipts.
-const fileReceipts = "receipts.jsonl"
-
-func newJobFetch(s streams) *cobra.Command {
-	var dir string
-	c := jobCommand("fetch ID", "Download a finished job's files and its receipts", exactly(1, "a job's ID"),
-		func(c *cobra.Command, cl *client.Client, args []string, asJSON bool) error {
-			if dir == "" {
-				dir = args[0]
-			}
-			names, err := fetchJob(c.Context(), cl, args[0], dir)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeJSON(s.out, map[string]any{"id": args[0], "dir": dir, "files": names})
-			}
-			for _, name := range names {
-				fmt.Fprintln(s.out, filepath.Join(dir, name))
-			}
-			return nil
-		})
-	c.Flags().StringVarP(&dir, "output", "o", "", "directory for the files; the job's ID if left out")
-	return c
-}
-
-// fetchJob downloads a job's files to dir, each complete or not at all.
-func fetchJob(ctx context.Context, cl *client.Client, id, dir string) ([]string, error) {
-	files, err := cl.Artifacts(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("job %s has no files yet: it is not done", id)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, a := range files {
-		if filepath.Base(a.Name) != a.Name || !filepath.IsLocal(a.Name) {
-			return nil, fmt.Errorf("the hub names a file %q: not fetched", a.Name)
-		}
-		err := download(dir, a.Name, func(f *os.File) error { return cl.Fetch(ctx, id, a, f) })
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, a.Name)
-	}
-	err = download(dir, fileReceipts, func(f *os.File) error { return cl.Receipts(ctx, id, f) })
-	return append(names, fileReceipts), err
-}
-
-// download fills a temporary file and gives it its name once it is complete.
-func download(dir, name string, fill func(*os.File) error) error {
-	f, err := os.CreateTemp(dir, "."+name+"-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails, as it should, after the rename
-	err = fill(f)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return fmt.Errorf("fetch %s: %w", name, err)
-	}
-	if err := os.Chmod(f.Name(), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(dir, name))
 }

@@ -28,12 +28,19 @@ func newReproduce(s streams) *cobra.Command {
 		Use:   "reproduce JOBFILE",
 		Short: "Compute a whole job on this machine, without a hub",
 		Long: "Compute a whole job on this machine, with neither hub nor network. The weights are\n" +
-			"the same bytes that volunteers would have made: compare weights_sha256.",
+			"the same bytes that volunteers would have made: compare weights_sha256. Of a map job,\n" +
+			"compare outputs_sha256.",
 		Args: exactly(1, "a job file"),
 		RunE: func(c *cobra.Command, args []string) error {
 			in, err := readJob(s, args[0], set)
 			if err != nil {
 				return err
+			}
+			if in.spec.Kind == "map" {
+				if c.Flags().Changed("device") {
+					return usagef(c, "--device: a map job runs in the sandbox, on no device")
+				}
+				return reproduceMap(c.Context(), s, in, dir, expect, asJSON)
 			}
 			l, err := findLane(c, device)
 			if err != nil {
@@ -64,7 +71,7 @@ func newReproduce(s streams) *cobra.Command {
 	}
 	setFlag(c, &set)
 	deviceFlag(c, &device)
-	c.Flags().StringVar(&expect, "expect", "", "fail (exit code 4) unless the weights have this SHA-256")
+	c.Flags().StringVar(&expect, "expect", "", "fail (exit code 4) unless the weights, or a map job's outputs, have this SHA-256")
 	c.Flags().StringVarP(&dir, "output", "o", "", "write the job's files to this directory")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object on the last line")
 	return c
@@ -146,6 +153,9 @@ func progress(w io.Writer) func(job.Report) {
 // describe is a report in words.
 func describe(r job.Report) string {
 	line := fmt.Sprintf("step %d/%d", r.Step, r.Steps)
+	if r.Failed > 0 {
+		line += fmt.Sprintf("  failed %d", r.Failed)
+	}
 	if r.Loss != nil {
 		line += fmt.Sprintf("  loss %.4f", *r.Loss)
 	}

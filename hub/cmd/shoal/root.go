@@ -54,7 +54,7 @@ func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "shoal",
 		Short: "Many small devices, one exact answer",
-		Long: "Shoal trains models on many small devices and gets the same bytes whoever computed them.\n\n" +
+		Long: "Shoal trains models and runs modules on many small devices, and gets the same bytes\nwhoever computed them.\n\n" +
 			"Exit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 hub unreachable, 4 verification failed.",
 		Version:       version,
 		SilenceUsage:  true,
@@ -73,7 +73,10 @@ func newRoot(s streams) *cobra.Command {
 		newJob(s),
 		newReproduce(s),
 		newProgram(s),
+		newShard(s),
+		newMap(s),
 		newSimulate(s),
+		newAudit(s),
 		newDispute(s),
 		newBench(s),
 	)

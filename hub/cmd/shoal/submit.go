@@ -104,6 +104,9 @@ func submit(ctx context.Context, cl *client.Client, in *jobInput) (string, error
 	if spec.Data, err = in.upload(ctx, cl, spec.Data); err != nil {
 		return "", err
 	}
+	if spec.Map, err = in.uploadMap(ctx, cl, spec.Map); err != nil {
+		return "", err
+	}
 	file, err := jobfile.Encode(&spec)
 	if err != nil {
 		return "", err
@@ -115,17 +118,7 @@ func submit(ctx context.Context, cl *client.Client, in *jobInput) (string, error
 // instead. Compressed files are uploaded as what they hold: a job is defined
 // by its data, not by how it was packed.
 func (in *jobInput) upload(ctx context.Context, cl *client.Client, d job.Data) (job.Data, error) {
-	put := func(name string) (string, error) {
-		if strings.HasPrefix(name, "sha256:") {
-			return name, nil
-		}
-		data, err := in.read(ctx, name)
-		if err != nil {
-			return "", &inputError{err}
-		}
-		h, err := cl.PutBlob(ctx, data)
-		return "sha256:" + h.String(), err
-	}
+	put := func(name string) (string, error) { return in.put(ctx, cl, name) }
 	var err error
 	if d.File != "" {
 		if d.Blob, err = put(d.File); err != nil {
@@ -148,6 +141,19 @@ func (in *jobInput) upload(ctx context.Context, cl *client.Client, d job.Data) (
 		d.IDX = append(d.IDX, blob)
 	}
 	return d, nil
+}
+
+// put uploads a file, unless name is a blob's already, and names it as a blob.
+func (in *jobInput) put(ctx context.Context, cl *client.Client, name string) (string, error) {
+	if strings.HasPrefix(name, "sha256:") {
+		return name, nil
+	}
+	data, err := in.read(ctx, name)
+	if err != nil {
+		return "", &inputError{err}
+	}
+	h, err := cl.PutBlob(ctx, data)
+	return "sha256:" + h.String(), err
 }
 
 func showPlan(s streams, p job.Plan, asJSON bool) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/shoal-compute/shoal/native/dial"
 	"github.com/shoal-compute/shoal/site"
 	"github.com/shoal-compute/shoal/testharness/wasmhost"
+	"github.com/shoal-compute/shoal/wasm/sandbox/wazerobox"
 	"github.com/shoal-compute/shoal/wasm/simd"
 	"github.com/shoal-compute/shoal/wasm/worker"
 	"github.com/shoal-compute/shoal/webgpu/cpu"
@@ -37,8 +38,9 @@ type demoVolunteer struct {
 func consentFor(origin string) protocol.Consent {
 	now := time.Now()
 	return protocol.Consent{
-		Origin:  origin,
-		Runs:    "shards of the demo's own job: programs of integer arithmetic without access to files or network",
+		Origin: origin,
+		Runs: "shards of the demo's own job, and of others while it keeps serving: programs of integer arithmetic, " +
+			"and modules in a sandbox, without access to files or network",
 		Issued:  now,
 		Expires: now.Add(time.Hour),
 	}
@@ -49,7 +51,8 @@ func newKey() (ed25519.PrivateKey, string, error) {
 	return key, hex.EncodeToString(public), err
 }
 
-// nativeVolunteer computes on the cpu lane of this process.
+// nativeVolunteer computes on the cpu lane of this process, and runs modules in
+// a sandbox of it.
 func nativeVolunteer(hubURL string, log *slog.Logger) (demoVolunteer, error) {
 	key, id, err := newKey()
 	if err != nil {
@@ -66,8 +69,13 @@ func nativeVolunteer(hubURL string, log *slog.Logger) (demoVolunteer, error) {
 			return err
 		}
 		defer d.Close()
+		box, err := wazerobox.New(ctx, wazerobox.Options{})
+		if err != nil {
+			return err
+		}
+		defer box.Close()
 		w, err := worker.New(worker.Config{
-			Dial: h.Dial, Blobs: h, Devices: []device.Device{d}, Key: key,
+			Dial: h.Dial, Blobs: h, Devices: []device.Device{d}, Sandbox: box, Key: key,
 			Consent: consentFor("shoal demo"), Agent: "shoal-demo native",
 			Events: func(e worker.Event) { log.Debug("native volunteer", "event", string(e.Kind), "reason", e.Reason) },
 		})
@@ -79,7 +87,7 @@ func nativeVolunteer(hubURL string, log *slog.Logger) (demoVolunteer, error) {
 }
 
 // wazeroVolunteer runs the WebAssembly worker under wazero: no network but
-// the conversation, no files.
+// the conversation, no files. It offers no sandbox, being in one itself.
 func wazeroVolunteer(hubURL string, stderr io.Writer) (demoVolunteer, error) {
 	module, err := fs.ReadFile(site.FS(), "worker-wasip1.wasm")
 	if err != nil {
