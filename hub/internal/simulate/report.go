@@ -47,6 +47,13 @@ type Report struct {
 	TimeToDetection float64 `json:"time_to_detection"` // days from first lie to capture, on average
 
 	Seconds float64 `json:"seconds"` // of real time; set by the caller
+
+	Daily []Day `json:"-"`
+}
+
+// Day is what one day's work was worth and cost.
+type Day struct {
+	Accepted, Executed int64
 }
 
 // finish sums up.
@@ -55,6 +62,7 @@ func (s *sim) finish() Report {
 	var total, ramp, after trust.Account
 	r.RampUpDays = s.rampUp()
 	for i, d := range s.days {
+		r.Daily = append(r.Daily, Day{d.account.Accepted, d.account.Executed})
 		sum(&total, d.account)
 		if i < r.RampUpDays {
 			sum(&ramp, d.account)

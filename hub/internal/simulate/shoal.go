@@ -28,7 +28,7 @@ func (s *sim) alone(v *volunteer, n int64, d trust.Decision) {
 	for at := s.lie(v, 0, n); at < n; at = s.lie(v, at+1, n) {
 		s.tell(v, at)
 		u := s.rand.Float64()
-		covered := checker == nil || checker.bytes != ownBytes && checker.bytes == v.bytes && s.rand.happens(checker.rateNow())
+		covered := checker == nil || checker.Bytes != ownBytes && checker.Bytes == v.Bytes && s.rand.happens(checker.rateNow())
 		if u < d.Audit || u < d.Audit+d.Check && !covered {
 			caught, n = true, at+1
 			break
@@ -144,14 +144,14 @@ func (s *sim) firstDispute(group []*volunteer, n int64, audit float64) (int64, [
 	for i, w := range group {
 		next[i] = s.lie(w, 0, n)
 		for j := range i { // one driver fails on the same shards for all
-			if w.bytes >= faultyBytes && group[j].bytes == w.bytes {
+			if w.Bytes >= faultyBytes && group[j].Bytes == w.Bytes {
 				next[i] = next[j]
 			}
 		}
 	}
 	var ring []*volunteer
 	for _, w := range group {
-		if w.ring && w.delivered >= w.wake {
+		if w.Ring && w.delivered >= w.Wake {
 			ring = append(ring, w)
 		}
 	}
@@ -221,7 +221,7 @@ func (s *sim) catch(v *volunteer, at int64) {
 		return
 	}
 	v.caught = true
-	if v.strategy == "" {
+	if v.Strategy == "" {
 		s.report.HonestExcluded++
 	}
 	s.report.LiarsCaught++
@@ -268,7 +268,7 @@ func (s *sim) quarantine(class int) {
 
 func sameBytes(group []*volunteer) bool {
 	for _, w := range group {
-		if w.bytes == ownBytes || w.bytes != group[0].bytes {
+		if w.Bytes == ownBytes || w.Bytes != group[0].Bytes {
 			return false
 		}
 	}

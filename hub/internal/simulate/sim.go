@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/shoal-compute/shoal/hub/internal/simulate/agenda"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 )
 
@@ -21,8 +22,8 @@ type sim struct {
 	terms   trust.Terms
 	related bool // whether the rule minds who looks related
 	rand    random
-	now     float64 // days
-	events  events
+	now     float64                            // days
+	events  agenda.Agenda[float64, *volunteer] // the next stretch of each, by day
 	active  []*volunteer
 
 	classes     []string
@@ -57,17 +58,17 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	for n := 0; len(s.events.heap) > 0; n++ {
+	for n := 0; s.events.Len() > 0; n++ {
 		if n%4096 == 0 && ctx.Err() != nil {
 			return Report{}, ctx.Err()
 		}
-		e := s.events.pop()
-		if e.at >= float64(c.Days) {
+		at, who := s.events.Take()
+		if at >= float64(c.Days) {
 			break
 		}
-		s.now = e.at
+		s.now = at
 		s.relearn()
-		s.session(e.who)
+		s.session(who)
 	}
 	return s.finish(), nil
 }
@@ -146,16 +147,16 @@ func (s *sim) session(v *volunteer) {
 		done = max(v.delivered-before, 1)
 		v.left -= done
 	}
-	if v.budget > 0 && v.told >= v.budget {
+	if v.Budget > 0 && v.told >= v.Budget {
 		s.retire(v)
 		return
 	}
 	if v.left > 0 {
-		s.events.push(s.now+v.days(done), v)
+		s.events.Add(s.now+v.days(done), v)
 		return
 	}
 	v.left = 0
-	s.events.push(s.now+v.days(done)+gap*s.rand.ExpFloat64(), v)
+	s.events.Add(s.now+v.days(done)+gap*s.rand.ExpFloat64(), v)
 }
 
 func (s *sim) work(v *volunteer) {
@@ -171,8 +172,8 @@ func (s *sim) work(v *volunteer) {
 func (s *sim) retire(v *volunteer) {
 	s.leave(v)
 	as := ""
-	if v.returns && v.strategy != "" {
-		as = v.strategy
+	if v.Returns && v.Strategy != "" {
+		as = v.Strategy
 	}
 	s.arrive(s.now+0.1+gap*s.rand.ExpFloat64(), as)
 }

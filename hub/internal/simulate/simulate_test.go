@@ -215,19 +215,3 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 }
-
-func TestEventsInOrder(t *testing.T) {
-	var q events
-	r := newRandom(5)
-	for range 500 {
-		q.push(float64(r.IntN(100)), nil)
-	}
-	last := q.pop()
-	for range 499 {
-		e := q.pop()
-		if e.before(last) {
-			t.Fatalf("%v came after %v", e, last)
-		}
-		last = e
-	}
-}

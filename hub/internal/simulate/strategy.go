@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 )
@@ -54,7 +55,7 @@ const (
 	ownBytes = iota
 	lazyBytes
 	ringBytes
-	faultyBytes // plus the class
+	faultyBytes // plus the number of the driver
 )
 
 // Healthy classes come first; the last ones have a broken driver.
@@ -66,84 +67,128 @@ const (
 const (
 	greed     = 0.2 // of a ring, on each shard that two of it hold
 	ringBlock = 0   // where a sybil lives
-	doubling  = 2000
 )
 
-// play makes v a cheater.
-func (s *sim) play(v *volunteer, strategy string) {
+// Cheat is how somebody cheats, and what is left of it. The zero Cheat is
+// honest.
+type Cheat struct {
+	Strategy string
+	Rate     float64
+	Wake     int64 // honest for so many results
+	Budget   int64 // lies at most; 0 without end
+	Bytes    int   // equal ones give equal wrong results; 0 gives its own
+	Ring     bool  // lies together with others of the ring
+	Returns  bool  // as somebody else, when caught or done
+	Patient  bool  // honest until believed
+}
+
+// Circumstances are what cheats find.
+type Circumstances struct {
+	LeastLie float64   // the smallest rate of a rate adversary
+	Faults   []float64 // the rates of the broken drivers
+	Believes bool      // whether the hub ever believes one alone
+	Lurk     int64     // results that wake a cheat who waits, at least, where it never does; ten times that at most
+}
+
+// NewCheat draws a cheat of a strategy. For a broken driver it also returns
+// its number; otherwise -1.
+func NewCheat(r *rand.Rand, strategy string, c Circumstances) (Cheat, int) {
+	d, driver := random{r}, -1
 	if strategy == Rates {
-		strategy = []string{Always, Random, Lazy, Faulty}[s.rand.IntN(4)]
+		strategy = []string{Always, Random, Lazy, Faulty}[d.IntN(4)]
 	}
-	v.strategy = strategy
-	rate := s.rand.between(s.config.LeastLie, 1)
+	k := Cheat{Strategy: strategy}
+	rate := d.between(c.LeastLie, 1)
 	switch strategy {
 	case Sleeper, Builder, Targeted, HitAndRun, Ring, Sybil:
-		s.wait(v)
+		// The cleverest know the policy and guess their own standing.
+		if k.Patient = c.Believes; k.Patient {
+			k.Wake = math.MaxInt64
+		} else {
+			k.Wake = int64(d.between(float64(c.Lurk), 10*float64(c.Lurk)))
+		}
 	}
 	switch strategy {
 	case Always:
-		v.rate = 1
+		k.Rate = 1
 	case Random, Wave:
-		v.rate = rate
+		k.Rate = rate
 	case Lazy:
-		v.rate, v.bytes = rate, lazyBytes
+		k.Rate, k.Bytes = rate, lazyBytes
 	case Faulty:
-		b := s.rand.IntN(broken)
-		v.class, v.rate, v.bytes = healthy+b, s.faults[b], faultyBytes+healthy+b
+		driver = d.IntN(len(c.Faults))
+		k.Rate, k.Bytes = c.Faults[driver], faultyBytes+driver
 	case Drift:
-		v.rate, v.wake = 1e-4, int64(s.rand.between(2000, 20_000))
+		k.Rate, k.Wake = 1e-4, int64(d.between(float64(c.Lurk), 10*float64(c.Lurk)))
 	case Sleeper:
-		v.rate = 0.2
+		k.Rate = 0.2
 	case Builder:
-		v.rate = 0.01
+		k.Rate = 0.01
 	case Targeted:
-		v.rate, v.budget = 0.01, 1 // where it lies is as good as any other place
+		k.Rate, k.Budget = 0.01, 1 // where it lies is as good as any other place
 	case HitAndRun:
-		v.rate, v.budget, v.returns = 1, 10, true
+		k.Rate, k.Budget, k.Returns = 1, 10, true
 	case Whitewash:
-		v.rate, v.returns = 0.5, true
+		k.Rate, k.Returns = 0.5, true
 	case Ring, Sybil:
-		v.ring, v.bytes = true, ringBytes
+		k.Ring, k.Bytes = true, ringBytes
+	}
+	return k, driver
+}
+
+// SharesDriver reports whether a broken driver makes the cheat: then it fails
+// on the same shards as everybody who has it.
+func (k Cheat) SharesDriver() bool { return k.Bytes >= faultyBytes }
+
+// lurk is for how many results those wait who are never believed alone.
+const lurk = 2000
+
+// play makes v a cheater.
+func (s *sim) play(v *volunteer, strategy string) {
+	driver := 0
+	v.Cheat, driver = NewCheat(s.rand.Rand, strategy, Circumstances{
+		LeastLie: s.config.LeastLie, Faults: s.faults[:], Lurk: lurk, Believes: s.config.believes(),
+	})
+	if driver >= 0 {
+		v.class = healthy + driver
 	}
 	v.identity.Class = s.classes[v.class]
-	if strategy == Sybil {
+	if v.Strategy == Sybil {
 		v.identity.Block = block(ringBlock)
 	}
 }
 
-// wait makes v honest until it is believed: the cleverest liars know the
-// policy and guess their own standing. Where nobody is ever believed alone it
-// waits for some thousand results.
-func (s *sim) wait(v *volunteer) {
-	if s.config.Rule == Quorum || s.config.Assurance == trust.Replicated || s.config.Assurance == trust.Full {
-		v.wake = int64(s.rand.between(2000, 20_000))
-		return
-	}
-	v.patient, v.wake = true, math.MaxInt64
+// believes reports whether anybody's word is ever enough.
+func (c Config) believes() bool {
+	return c.Rule != Quorum && c.Assurance != trust.Replicated && c.Assurance != trust.Full
 }
 
 // believed tells v that the hub has begun to take its word.
 func (s *sim) believed(v *volunteer) {
-	if v.patient {
-		v.patient, v.wake = false, v.delivered+s.rand.Int64N(2000)
+	if v.Patient {
+		v.Patient, v.Wake = false, v.delivered+s.rand.Int64N(lurk)
 	}
 }
 
-// rateNow is the rate at which v lies by itself.
-func (v *volunteer) rateNow() float64 {
-	if v.strategy == Drift && v.delivered > v.wake {
-		return min(1, v.rate*math.Exp2(float64(v.delivered-v.wake)/doubling))
+// RateAfter is the rate at which k lies by itself after so many results; lurk
+// is that of its Circumstances.
+func (k Cheat) RateAfter(delivered, lurk int64) float64 {
+	if k.Strategy == Drift && delivered > k.Wake {
+		return min(1, k.Rate*math.Exp2(float64(delivered-k.Wake)/float64(lurk)))
 	}
-	return v.rate
+	return k.Rate
 }
+
+// rateNow is the rate at which v lies by itself.
+func (v *volunteer) rateNow() float64 { return v.RateAfter(v.delivered, lurk) }
 
 // lie is where v's next lie falls in a stretch of n results, from `from` on; n
 // when there is none.
 func (s *sim) lie(v *volunteer, from, n int64) int64 {
-	if v.rate == 0 || v.budget > 0 && v.told >= v.budget {
+	if v.Rate == 0 || v.Budget > 0 && v.told >= v.Budget {
 		return n
 	}
-	from = max(from, v.wake-v.delivered)
+	from = max(from, v.Wake-v.delivered)
 	if from >= n {
 		return n
 	}
@@ -152,5 +197,5 @@ func (s *sim) lie(v *volunteer, from, n int64) int64 {
 
 // conspire reports whether v and w would lie together on a shard both hold.
 func conspire(v, w *volunteer) bool {
-	return v.ring && w.ring && v.delivered >= v.wake && w.delivered >= w.wake
+	return v.Ring && w.Ring && v.delivered >= v.Wake && w.delivered >= w.Wake
 }

@@ -15,16 +15,8 @@ type volunteer struct {
 	class    int
 	speed    float64 // shards an hour
 	ends     float64 // day on which it stays away for good
-	strategy string  // "" is honest
 
-	// How it cheats.
-	rate    float64
-	wake    int64 // honest for so many results
-	budget  int64 // lies at most; 0 without end
-	bytes   int
-	ring    bool
-	returns bool // as somebody else, when caught or done
-	patient bool // honest until believed
+	Cheat // how it does
 
 	// What it has done.
 	delivered int64
@@ -82,16 +74,16 @@ func (s *sim) arrive(at float64, strategy string) {
 		s.play(v, s.config.Strategy)
 	}
 	if s.quarantined[v.class] { // that lane is closed: it works on another
-		v.class, v.rate, v.bytes, v.strategy = r.IntN(healthy), 0, ownBytes, ""
+		v.class, v.Cheat = r.IntN(healthy), Cheat{}
 		v.identity.Class = s.classes[v.class]
 	}
-	if v.strategy != "" {
+	if v.Strategy != "" {
 		s.report.Liars++
 	}
 	s.population.Join(v.identity.Class)
 	v.active = len(s.active)
 	s.active = append(s.active, v)
-	s.events.push(at, v)
+	s.events.Add(at, v)
 }
 
 // days is how long v takes for n results.

@@ -42,7 +42,7 @@ func (s *sim) quorum(v *volunteer, n int64) {
 	pair := []*volunteer{v, w}
 	for n > 0 {
 		at := min(s.lie(v, 0, n), s.lie(w, 0, n))
-		if v.bytes >= faultyBytes && v.bytes == w.bytes {
+		if v.Bytes >= faultyBytes && v.Bytes == w.Bytes {
 			at = s.lie(v, 0, n) // one driver, the same shards
 		}
 		if conspire(v, w) {
@@ -95,8 +95,8 @@ func (s *sim) answers(pair []*volunteer) []int {
 	}
 	for {
 		a, b := s.answer(v, 1, nil), s.answer(w, 2, nil)
-		if v.bytes >= faultyBytes && v.bytes == w.bytes {
-			a, b = v.bytes, v.bytes
+		if v.Bytes >= faultyBytes && v.Bytes == w.Bytes {
+			a, b = v.Bytes, v.Bytes
 		}
 		if a != 0 || b != 0 {
 			return []int{a, b}
@@ -106,9 +106,9 @@ func (s *sim) answers(pair []*volunteer) []int {
 
 // answer is 0 when right; equal wrong answers are equal numbers.
 func (s *sim) answer(v *volunteer, place int, others []int) int {
-	if v.bytes >= faultyBytes {
+	if v.Bytes >= faultyBytes {
 		for _, o := range others {
-			if o == v.bytes { // this is one of the shards its driver fails on
+			if o == v.Bytes { // this is one of the shards its driver fails on
 				return o
 			}
 		}
@@ -116,10 +116,10 @@ func (s *sim) answer(v *volunteer, place int, others []int) int {
 	if s.lie(v, 0, 1) > 0 {
 		return 0
 	}
-	if v.bytes == ownBytes {
+	if v.Bytes == ownBytes {
 		return -place
 	}
-	return v.bytes
+	return v.Bytes
 }
 
 func (s *sim) settle(voters []*volunteer, answers []int, accepted int) {

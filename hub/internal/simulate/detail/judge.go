@@ -1,0 +1,163 @@
+package detail
+
+import (
+	"slices"
+
+	"github.com/shoal-compute/shoal/hub/internal/simulate/incident"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
+)
+
+// judged adds a result to the facts and judges the shard.
+func (s *sim) judged(a *attempt) {
+	h := a.shard
+	a.dead = true
+	a.dev.leases = without(a.dev.leases, a)
+	h.attempts = without(h.attempts, a)
+	s.offer(a.dev)
+	if a.backup {
+		s.report.Backups.Used++
+	}
+	if h.first < 0 {
+		h.first = s.now
+	}
+	s.log(incident.Event{
+		Kind: incident.Result, Volunteer: a.dev.who.number, Device: a.dev.index,
+		Job: h.job.index, Shard: h.serial, Answer: answer(a.answer),
+	})
+	s.hear(a)
+	if len(h.voices) == 0 {
+		s.draw(a)
+	}
+	h.voices = append(h.voices, a)
+	h.facts.Evidence = append(h.facts.Evidence, trust.Evidence{
+		Volunteer: a.dev.who.id, Result: digest(a.answer), Risk: a.risk, Alone: a.alone,
+	})
+	a.dev.who.backing = append(a.dev.who.backing, h)
+	s.account().Spend(1)
+	s.judge(h)
+}
+
+// hear counts a lie. One that several tell together is one.
+func (s *sim) hear(a *attempt) {
+	if !a.answer.Wrong() {
+		return
+	}
+	p := a.dev.who
+	if p.told == 0 {
+		p.firstLie = s.now
+		s.report.Liars++
+	}
+	p.told++
+	if h := a.shard; !slices.Contains(h.sins, a.answer) {
+		h.sins, h.told = append(h.sins, a.answer), append(h.told, a.answer)
+		s.report.LiesTold++
+	}
+}
+
+// judge asks the policy about an open shard, and does what it says.
+func (s *sim) judge(h *shard) {
+	if h.settled || h.void || h.inquiry {
+		return
+	}
+	h.verdict = s.hub.policy.Judge(h.facts)
+	switch v := h.verdict; {
+	case v.Accepted:
+		s.settle(h)
+	case v.Conflict:
+		s.dispute(h)
+	case v.Audit == trust.MustAudit, v.Audit == trust.MayAudit && s.hub.auditing < auditQueue:
+		s.audit(h)
+	default:
+		s.openSealed(h)
+		s.seek(h)
+	}
+}
+
+// settle accepts what the verdict accepts.
+func (s *sim) settle(h *shard) {
+	v := h.verdict
+	h.settled = true
+	for _, a := range slices.Clone(h.attempts) {
+		s.drop(a, true)
+	}
+	var wrong []*attempt
+	right := 0
+	for i, standing := range v.Standings {
+		switch {
+		case standing == trust.Confirmed:
+			right++
+		case !h.facts.Evidence[i].Refuted:
+			wrong = append(wrong, h.voices[i])
+		}
+	}
+	verified := right > 1 || h.facts.Truth != nil
+	for i, a := range h.voices {
+		s.credit(a, verified && v.Standings[i] == trust.Confirmed)
+		s.spent(h, a, i)
+	}
+	s.log(incident.Event{Kind: incident.Verdict, Job: h.job.index, Shard: h.serial, Answer: answer(undigest(v.Result)), Risk: v.Risk})
+	if h.accepted {
+		s.account().Worst = max(s.account().Worst, v.Risk)
+		s.again(h, undigest(v.Result))
+	} else {
+		h.accepted, h.answer = true, undigest(v.Result)
+		s.account().Accept(1, v.Risk, 0)
+		s.fate(h)
+		s.report.shard.add(s.now - h.leased)
+		s.report.verifying += s.now - max(h.first, 0)
+		s.progress(h)
+	}
+	for _, a := range wrong {
+		s.capture(a)
+	}
+}
+
+// fate says what became of the lies about a shard that is accepted for the
+// first time.
+func (s *sim) fate(h *shard) {
+	for _, lie := range h.told {
+		if lie == h.answer {
+			s.report.WrongAccepted++
+		} else {
+			s.report.LiesCaught++
+		}
+	}
+	h.told = nil
+}
+
+// credit gives a device the evidence that it has earned by one result, once.
+func (s *sim) credit(a *attempt, verified bool) {
+	delivered, found := int64(1), int64(0)
+	if a.credited {
+		delivered = 0
+	}
+	if verified && !a.verified {
+		found = 1
+	}
+	if delivered+found == 0 {
+		return
+	}
+	d := a.dev
+	d.record = s.hub.policy.Terms.Memory.After(d.record, delivered, found, s.clock())
+	if found > 0 {
+		s.hub.population.Verify(s.hub.classes[d.class], d.verified, d.verified+found)
+		d.verified += found
+	}
+	a.credited, a.verified = true, a.verified || verified
+}
+
+// spent says what the time of a run was good for.
+func (s *sim) spent(h *shard, a *attempt, place int) {
+	if a.booked {
+		return
+	}
+	a.booked = true
+	switch {
+	case h.accepted:
+		s.report.time.again += a.compute
+	case place == 0:
+		s.report.time.useful += a.compute
+	default:
+		s.report.time.replicas += a.compute
+	}
+}
