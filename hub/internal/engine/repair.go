@@ -54,7 +54,7 @@ func (e *Engine) doubt(j *jobRun, caught map[volunteer.ID]bool) {
 		doubted := false
 		for i, r := range s.results {
 			if caught[r.Volunteer] && r.Standing == trust.Pending {
-				s.results[i].Risk, s.results[i].Alone = 1, false
+				s.results[i].Risk, s.results[i].Alone = trust.Worthless, false
 				doubted = true
 			}
 		}

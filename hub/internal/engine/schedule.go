@@ -148,13 +148,15 @@ func (e *Engine) snapshot(now time.Time) ([]openShard, view) {
 		return nil, v
 	}
 	var shards []openShard
-	for _, j := range e.active {
+	for number, j := range e.active {
 		if j.round == nil {
 			continue
 		}
 		for _, s := range j.round.open {
 			shards = append(shards, openShard{j, s})
-			v.Shards = append(v.Shards, e.show(j, s, now))
+			shown := e.show(j, s, now)
+			shown.Job = number
+			v.Shards = append(v.Shards, shown)
 		}
 	}
 	return shards, v
@@ -256,7 +258,7 @@ func (a *attempt) believe(e *Engine, j *jobRun, m *Member, dev int) {
 	switch {
 	case e.config.Certified[m.id]:
 		a.risk, a.alone = trust.AuditorRisk, true
-	case j.terms == nil || j.terms.Assurance == trust.Full:
+	case j.terms == nil:
 		a.risk, a.alone = 1, true
 	default:
 		c := e.devices.curve(m.classes[dev])

@@ -156,6 +156,10 @@ func (t Terms) checks(needed float64) float64 {
 	return min(max(1.25*needed/t.Memory.Results-t.Auditors, t.AuditFloor), 1)
 }
 
+// Worthless is the risk of a claim whose device was proved wrong since: it does
+// not vouch for anything, though it may still contradict.
+const Worthless = 1
+
 // AuditorRisk is the risk of an auditor of the operator: its answer is the truth.
 const AuditorRisk = 0
 

@@ -22,10 +22,13 @@ func (w Weighed) Judge(f Facts) Verdict {
 		if e.Refuted {
 			continue
 		}
+		claims[e.Result] = true
+		if e.Risk >= Worthless {
+			continue
+		}
 		if first == nil {
 			first = e
 		}
-		claims[e.Result] = true
 		agree = append(agree, e.Risk)
 	}
 	switch {

@@ -27,6 +27,8 @@ func claims(s string) []Evidence {
 			e.Risk = 1e-4
 		case 'x':
 			e.Refuted = true
+		case '0':
+			e.Risk = Worthless
 		}
 		list = append(list, e)
 	}
@@ -68,6 +70,10 @@ func TestWeighed(t *testing.T) {
 		{"conflict", audited, "a! b?", Facts{}, "", []Standing{p, p}, 2, true, NoAudit},
 		{"conflict is not weighed", audited, "a! a! a! b?", Facts{}, "", []Standing{p, p, p, p}, 4, true, NoAudit},
 		{"conflict resolved", audited, "a! bx", Facts{}, "a", []Standing{c, r}, 2, false, NoAudit},
+		{"a worthless claim does not vouch", audited, "a0 a!", Facts{}, "a", []Standing{c, c}, 2, false, NoAudit},
+		{"nor does it count", audited, "a0 a?", Facts{}, "", []Standing{p, p}, 3, false, NoAudit},
+		{"but it contradicts", audited, "b0 a!", Facts{}, "", []Standing{p, p}, 2, true, NoAudit},
+		{"nothing but worthless claims", audited, "a0", Facts{}, "", []Standing{p}, 2, false, NoAudit},
 		{"only refuted ones left", audited, "ax bx", Facts{}, "", []Standing{r, r}, 3, false, NoAudit},
 		{"three agree", three, "a? a? a?", Facts{}, "a", []Standing{c, c, c}, 3, false, NoAudit},
 		{"two of three", three, "a? a!", Facts{}, "", []Standing{p, p}, 3, false, NoAudit},
