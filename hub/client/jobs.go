@@ -42,6 +42,7 @@ type Job struct {
 	Loss       *float64   `json:"loss,omitempty"`
 	Val        *float64   `json:"val,omitempty"`
 	Accuracy   *float64   `json:"accuracy,omitempty"`
+	Failed     int        `json:"failed,omitempty"` // of a map job: inputs whose run did not return
 	Parameters int        `json:"parameters,omitempty"`
 	Cost       int64      `json:"cost"`
 	Progress   *Progress  `json:"progress,omitempty"`
@@ -125,9 +126,14 @@ type Event struct {
 	Error    string
 }
 
+// TakenBack reports whether the job was taken back to an earlier round. Error
+// says why; the reports of rounds that are done again follow.
+func (e Event) TakenBack() bool { return e.State == "running" && e.Error != "" }
+
 // Watch calls each for everything that happens to a job, from its first
 // report on, until it has ended; then it returns nil. Lost connections are
-// made again, and no report comes twice. An error of each ends it.
+// made again, and no report comes twice unless the job is taken back. An error
+// of each ends it.
 func (c *Client) Watch(ctx context.Context, id string, each func(Event) error) error {
 	w := &watch{each: each, last: -1}
 	for tries := 0; ; tries++ {
@@ -214,11 +220,14 @@ func (w *watch) take(event string, data []byte) error {
 	case "state":
 		var s struct{ State, Error string }
 		err = json.Unmarshal(data, &s)
-		if s.State == w.state {
+		ev.State, ev.Error = s.State, s.Error
+		switch {
+		case ev.TakenBack():
+			w.last = -1
+		case s.State == w.state:
 			return nil
 		}
 		w.state = s.State
-		ev.State, ev.Error = s.State, s.Error
 	case "end":
 		w.ended = true
 		return nil

@@ -20,7 +20,8 @@ const (
 //
 //	event: report     a job.Report
 //	event: progress   {round, accepted, shards}
-//	event: state      {state, error}
+//	event: state      {state, error}; running with an error: the job was taken
+//	                  back to an earlier round, whose reports follow again
 //	event: end        {}: nothing follows
 //
 // There are no event IDs: each connection gets all reports again, so that a
@@ -68,6 +69,9 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 			case ev.Progress != nil:
 				s.send("progress", ev.Progress)
 			default:
+				if ev.State == engine.Running && ev.Reason != "" {
+					last = -1
+				}
 				s.send("state", stateJSON{ev.State, ev.Reason})
 			}
 			if ev.State.Ended() {

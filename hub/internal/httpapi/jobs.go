@@ -36,6 +36,7 @@ type jobJSON struct {
 	Loss       *float64          `json:"loss,omitempty"`
 	Val        *float64          `json:"val,omitempty"`
 	Accuracy   *float64          `json:"accuracy,omitempty"`
+	Failed     int               `json:"failed,omitempty"` // of a map job: inputs whose run did not return
 	Parameters int               `json:"parameters,omitempty"`
 	Cost       int64             `json:"cost"` // credit paid so far
 	Progress   *engine.Progress  `json:"progress,omitempty"`
@@ -50,7 +51,7 @@ type jobJSON struct {
 func jobOf(v engine.View) jobJSON {
 	j := jobJSON{
 		ID: v.ID, Name: v.Name, Kind: v.Kind, State: v.State, Error: v.Reason, Created: v.Created.UTC(),
-		Step: v.Latest.Step, Steps: v.Latest.Steps, Loss: v.Latest.Loss, Val: v.Latest.Val, Accuracy: v.Latest.Accuracy,
+		Step: v.Latest.Step, Steps: v.Latest.Steps, Loss: v.Latest.Loss, Val: v.Latest.Val, Accuracy: v.Latest.Accuracy, Failed: v.Latest.Failed,
 		Parameters: v.Plan.Parameters, Cost: int64(v.Cost), Repairs: v.Generation, Progress: v.Progress, Waiting: v.Waiting, Trust: v.Trust,
 		Plan: planJSON(v.Plan), Spec: v.Spec,
 	}
