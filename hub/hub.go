@@ -38,6 +38,7 @@ type Hub struct {
 
 	conns    context.Context // the volunteers' connections live as long
 	endConns context.CancelFunc
+	receipts string // public key
 	closed   sync.Once
 	closeErr error
 }
@@ -73,6 +74,7 @@ func New(c Config) (_ *Hub, err error) {
 	if err != nil {
 		return nil, err
 	}
+	h.receipts = receipts.Key()
 	records, err := archive.Open(filepath.Join(c.Data, "receipts"), receipts)
 	if err != nil {
 		return nil, err
@@ -131,6 +133,10 @@ func New(c Config) (_ *Hub, err error) {
 	}
 	return h, nil
 }
+
+// ReceiptsKey is the public key of the hub's receipts, as package receipt
+// reads it.
+func (h *Hub) ReceiptsKey() string { return h.receipts }
 
 // Addr is where the hub listens, its port never 0.
 func (h *Hub) Addr() net.Addr { return h.listener.Addr() }

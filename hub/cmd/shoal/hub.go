@@ -73,6 +73,7 @@ func newHub(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			fmt.Fprintf(s.err, "Receipts are signed by %s\n", h.ReceiptsKey())
 			fmt.Fprintf(s.err, "Open %s\n", hubURL(h.Addr()))
 			return h.Run(c.Context())
 		},

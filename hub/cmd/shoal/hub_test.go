@@ -53,14 +53,20 @@ func runHub(t *testing.T, dir string) (url, key string) {
 	found := make(chan [2]string, 1)
 	running.Go(func() {
 		keys := regexp.MustCompile(`^\s+(shoal_\S+)$`)
+		signer := regexp.MustCompile(`^Receipts are signed by \S+\+[0-9a-f]{8}\+\S+$`)
 		lines := bufio.NewScanner(read)
 		var key string
+		var signed bool
 		for lines.Scan() {
 			t.Log(lines.Text())
 			if m := keys.FindStringSubmatch(lines.Text()); m != nil {
 				key = m[1]
 			}
+			signed = signed || signer.MatchString(lines.Text())
 			if url, ok := strings.CutPrefix(lines.Text(), "Open "); ok {
+				if !signed {
+					t.Error("the hub does not say with which key receipts are signed")
+				}
 				found <- [2]string{url, key}
 			}
 		}
@@ -129,9 +135,12 @@ func TestSubmitAndReproduce(t *testing.T) {
 		t.Errorf("submit without a key: code %d, %s", code, errs)
 	}
 	t.Setenv("SHOAL_KEY", key)
-	code, out, errs = shoal(t, "submit", file, "--set", "trust.replicas=2", "--wait", "--json")
+	code, out, errs = shoal(t, "submit", file, "--set", "trust.epsilon=1e-6", "--wait", "--json")
 	if code != exitDone {
 		t.Fatalf("submit: %s", errs)
+	}
+	if want := regexp.MustCompile(`(?m)^promise met: \d+ of \d+ shards accepted, audited, epsilon 1e-06, bound \S+, .* audited, overhead `); !want.MatchString(errs) {
+		t.Errorf("submit --wait says %q, nothing like %v", errs, want)
 	}
 	var done struct {
 		ID, State string

@@ -53,13 +53,24 @@ func newJobList(s streams) *cobra.Command {
 				return writeJSON(s.out, map[string]any{"jobs": jobs})
 			}
 			w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tNAME\tSTATE\tSTEP\tLOSS\tHELD-OUT\tCREATED")
+			fmt.Fprintln(w, "ID\tNAME\tSTATE\tSTEP\tLOSS\tHELD-OUT\tTRUST\tCREATED")
 			for _, j := range jobs {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%d/%d\t%s\t%s\t%s\n", j.ID, j.Name, j.State, j.Step, j.Steps,
-					number(j.Loss), number(j.Val), j.Created.Local().Format(time.DateTime))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%d/%d\t%s\t%s\t%s\t%s\n", j.ID, j.Name, j.State, j.Step, j.Steps,
+					number(j.Loss), number(j.Val), trustWord(j.Trust), j.Created.Local().Format(time.DateTime))
 			}
 			return w.Flush()
 		})
+}
+
+// trustWord is how results are verified, for a table.
+func trustWord(t *client.Trust) string {
+	switch {
+	case t == nil:
+		return "-"
+	case t.Epsilon > 0 && t.Epsilon < 1:
+		return fmt.Sprintf("%s %g", t.Assurance, t.Epsilon)
+	}
+	return t.Assurance
 }
 
 func number(v *float64) string {
@@ -94,7 +105,7 @@ func showJob(s streams, j client.Job, asJSON bool) error {
 		line("error", j.Error)
 	}
 	if j.Kind == "map" {
-		line("inputs", fmt.Sprintf("%d/%d", j.Step, j.Steps))
+		line("inputs", fmt.Sprintf("%d/%d, %d failed", j.Step, j.Steps, j.Failed))
 	} else {
 		line("step", fmt.Sprintf("%d/%d", j.Step, j.Steps))
 		line("loss", number(j.Loss))
@@ -109,11 +120,21 @@ func showJob(s streams, j client.Job, asJSON bool) error {
 	if t := j.Trust; t != nil {
 		line("trust", describeTrust(*t))
 	}
+	if j.Repairs > 0 {
+		line("repairs", fmt.Sprintf("taken back and computed again %s", times(j.Repairs)))
+	}
 	line("created", j.Created.Local().Format(time.DateTime))
 	if j.Finished != nil {
 		line("finished", j.Finished.Local().Format(time.DateTime))
 	}
 	return w.Flush()
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // describeTrust is what results are worth, in words.
@@ -126,6 +147,25 @@ func describeTrust(t client.Trust) string {
 		words = append(words, fmt.Sprintf("bound %.3g, %.3g wrong results expected", t.Bound, t.Expected))
 	}
 	return strings.Join(append(words, fmt.Sprintf("%d audited, overhead %.1f %%", t.Audited, 100*t.Overhead)), ", ")
+}
+
+// worth says in one line what a job's accepted results are worth: the hub
+// accepts none above the job's epsilon, so that the promise is met unless the
+// hub is wrong.
+func worth(j client.Job) string {
+	t := *j.Trust
+	line := fmt.Sprintf("%d of %d shards accepted, %s", t.Accepted, j.Plan.Shards, describeTrust(t))
+	switch {
+	case !t.Weighed || t.Epsilon <= 0 || t.Epsilon >= 1:
+	case t.Bound <= t.Epsilon:
+		line = "promise met: " + line
+	default:
+		line = "promise broken: " + line
+	}
+	if j.Repairs > 0 {
+		line += ", taken back and computed again " + times(j.Repairs)
+	}
+	return line
 }
 
 func newJobWatch(s streams) *cobra.Command {
@@ -142,6 +182,8 @@ func watchJob(ctx context.Context, s streams, cl *client.Client, id string, asJS
 		switch {
 		case e.Report != nil:
 			report(*e.Report)
+		case e.TakenBack():
+			fmt.Fprintf(s.err, "job %s was taken back: %s\n", id, e.Error)
 		case e.State != "":
 			fmt.Fprintf(s.err, "job %s is %s\n", id, e.State)
 		}
@@ -153,6 +195,9 @@ func watchJob(ctx context.Context, s streams, cl *client.Client, id string, asJS
 	j, err := cl.Job(ctx, id)
 	if err != nil {
 		return err
+	}
+	if t := j.Trust; t != nil && t.Accepted > 0 {
+		fmt.Fprintln(s.err, worth(j))
 	}
 	if err := showJob(s, j, asJSON); err != nil {
 		return err
