@@ -17,16 +17,27 @@ var loads = regexp.MustCompile(`(?:<(?:link|script|img)\s[^>]*(?:href|src)=|\bfr
 
 // firstLoad loads what the first visit to the page at base loads, the worker
 // and its WebAssembly included, and returns the paths and how many bytes their
-// bodies take as they are sent to a browser that accepts brotli.
+// bodies take as they are sent to a browser that accepts brotli. What the
+// worker itself asks for later, such as the sandbox for the first module, is
+// not among it.
 func firstLoad(ctx context.Context, base string) (paths []string, size int64, err error) {
+	return load(ctx, base, "/")
+}
+
+// load loads the file at path and what that loads, and so on.
+func load(ctx context.Context, base, path string) (paths []string, size int64, err error) {
 	root, err := url.Parse(base)
+	if err != nil {
+		return nil, 0, err
+	}
+	start, err := root.Parse(path)
 	if err != nil {
 		return nil, 0, err
 	}
 	visitor := &http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
 	defer visitor.CloseIdleConnections()
-	queue := []*url.URL{root.JoinPath("/")}
-	seen := map[string]bool{queue[0].Path: true}
+	queue := []*url.URL{start}
+	seen := map[string]bool{start.Path: true}
 	for len(queue) > 0 {
 		u := queue[0]
 		queue = queue[1:]
