@@ -63,7 +63,6 @@ func TestControls(t *testing.T) {
 	p.until(`shoal.verified === 2 && shoal.credit === 14000 && shoal.speed === 2.5e9`)
 	p.text("#state", "Computing")
 	p.text("#doing", "kjv-nano, round 2, shard 5")
-	p.text("#credit", "14.0 k")
 	p.text("#speed", "2.50")
 	p.text("#credit-why", "Your last verified shard was round 2, shard 4 of kjv-nano: 2.00 G operations, 2,000 credits.")
 	p.pictures("computing")
@@ -287,6 +286,67 @@ func TestLossCurve(t *testing.T) {
 	p.until(`location.search === "?job=j2"`)
 }
 
+func TestAccount(t *testing.T) {
+	hub := newFakeHub(t)
+	p := open(t, hub.URL)
+	p.click("#agree")
+	p.until(`shoal.account?.stake === 350`)
+	p.text("#credit", "3.65 k")
+	p.text("#stake", "350")
+	p.until(`document.getElementById("moves").children.length === 0`) // asked for only when somebody looks
+	p.click("#account summary")
+	p.until(`document.getElementById("moves").children.length === 3`)
+	p.text("#moves tr:nth-child(1) span", "stake lost over round 2, shard 4: an audit gave another result")
+	p.text("#moves tr:nth-child(1) td:nth-child(3)", "−2,000")
+	p.text("#moves tr:nth-child(2) span", "verified round 2, shard 3 of 2,000,000,000 integer operations, audited, paid to 1")
+	p.text("#moves tr:nth-child(2) td:nth-child(2)", "+1,650")
+	p.text("#moves tr:nth-child(2) td:nth-child(3)", "+350")
+	p.text("#moves tr:nth-child(3) td:nth-child(3)", "+2,000")
+	p.until(`document.querySelector("#moves small").textContent.startsWith("kjv-nano · ")`)
+	p.text("#moves-end", "That is all of it.")
+	p.pictures("account")
+
+	p.reload()
+	p.until(`shoal.state === "stopped" && shoal.account?.credit === 3650`) // a key is known again before it computes
+}
+
+func TestTrust(t *testing.T) {
+	hub := newFakeHub(t)
+	p := open(t, hub.URL)
+	p.until(`shoal.job === "j1" && shoal.disputes === 2`)
+	p.text("#verified-how", "Verified: audited, bound 8.5e-7 on the risk of a wrong result, 12 of 4,800 audited, overhead 21 %. Taken back and computed again once.")
+	p.until(`document.getElementById("receipts").pathname === "/api/v1/jobs/j1/receipts"`)
+	p.text("#disputed", "2 disputes between results that differed")
+	p.click("#disputed")
+	p.text("#disputelist li:nth-child(1) span", "Round 3, shard 5: cdcdcdcd did not answer.")
+	p.text("#disputelist li:nth-child(2) span", "Round 2, shard 4: op 17 (matmul) differs; efefefef is proved wrong.")
+	p.until(`document.querySelector("#disputelist a").pathname === "/blob/99"`)
+	p.pictures("trust")
+
+	p.click("#jobs li:nth-child(2) button")
+	p.until(`shoal.job === "j2" && document.getElementById("disputes").hidden`)
+	p.text("#verified-how", "Verified: each result by 2 volunteers that agree, overhead 104 %.")
+}
+
+func TestMapJob(t *testing.T) {
+	hub := newFakeHub(t)
+	hub.withJobs(`[{"id":"j3","name":"primes","kind":"map","state":"done","step":5000,"steps":5000,"failed":3,
+		"trust":{"assurance":"1 replicas","weighed":false,"accepted":40,"audited":0,"overhead":0},"spec":{"trust":{"replicas":1}}}]`)
+	p := open(t, hub.URL)
+	p.until(`shoal.job === "j3" && document.getElementById("curve").hidden`)
+	p.text("#jobabout", "computation · 5,000 of 5,000 inputs done · 3 failed")
+	p.text("#verified-how", "Not verified: each result counts as one volunteer delivers it.")
+	p.pictures("map")
+}
+
+// A job that was taken back forgets the rounds that are done again.
+func TestTakenBack(t *testing.T) {
+	hub := newFakeHub(t)
+	hub.withJobs(`[{"id":"j4","name":"again","kind":"train","state":"running","step":3,"steps":9,"repairs":1}]`)
+	p := open(t, hub.URL)
+	p.until(`shoal.job === "j4" && shoal.reports === 3`) // of five that were told, two are to be done again
+}
+
 // page is one tab of a browser of its own.
 type page struct {
 	t     *testing.T
@@ -478,8 +538,37 @@ type told struct {
 }
 
 const twoJobs = `[
-	{"id":"j1","name":"kjv-nano","kind":"train","state":"running","step":300,"steps":600,"parameters":827392,"spec":{"model":{"arch":"decoder"}}},
-	{"id":"j2","name":"fashion-mnist","kind":"train","state":"done","step":2808,"steps":2808,"parameters":235146,"spec":{"model":{"arch":"mlp"}}}]`
+	{"id":"j1","name":"kjv-nano","kind":"train","state":"running","step":300,"steps":600,"parameters":827392,"repairs":1,
+		"trust":{"assurance":"audited","epsilon":1e-6,"weighed":true,"accepted":4800,"executed":5808,"audited":12,"bound":8.41e-7,"expected":0.001,"overhead":0.21},
+		"spec":{"model":{"arch":"decoder"},"trust":{"epsilon":"1e-6"}}},
+	{"id":"j2","name":"fashion-mnist","kind":"train","state":"done","step":2808,"steps":2808,"parameters":235146,
+		"trust":{"assurance":"2 replicas","weighed":false,"accepted":2808,"executed":5729,"audited":0,"bound":0,"expected":0,"overhead":1.04},
+		"spec":{"model":{"arch":"mlp"},"trust":{"replicas":2}}}]`
+
+const twoDisputes = `{"disputes":[
+	{"shard":16777219,"round":1,"index":3,"op":17,"op_name":"matmul","evidence":"/blob/98","parties":[
+		{"volunteer":"efefefefefefefef","at_fault":true,"absent":false},{"volunteer":"cdcdcdcdcdcdcdcd","at_fault":false,"absent":false}]},
+	{"shard":33554436,"round":2,"index":4,"op":-1,"op_name":"","evidence":"/blob/99","parties":[
+		{"volunteer":"efefefefefefefef","at_fault":false,"absent":false},{"volunteer":"cdcdcdcdcdcdcdcd","at_fault":true,"absent":true}]}]}`
+
+// serveLedger explains the account of the stand-in's key.
+func serveLedger(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	entry := func(shard, reason, entries string) string {
+		return fmt.Sprintf(`{"at":"2026-01-02T03:04:05Z","reference":{"job":"j1","shard":%s,"reason":%q},"entries":[%s]}`,
+			shard, reason, strings.ReplaceAll(entries, "ID", id))
+	}
+	list := []string{
+		entry("16777219", "stake lost over shard 1/3: an audit gave another result", `{"account":"stake/ID","amount":-2000},{"account":"slashed","amount":2000}`),
+		entry("16777218", "verified shard 1/2 of 2000000000 integer operations, audited, paid to 1",
+			`{"account":"job/j1","amount":-2000},{"account":"volunteer/ID","amount":1650},{"account":"stake/ID","amount":350}`),
+		entry("16777217", "verified shard 1/1 of 2000000000 integer operations, audited, paid to 1", `{"account":"job/j1","amount":-2000},{"account":"stake/ID","amount":2000}`),
+	}
+	if r.URL.Query().Get("limit") == "1" {
+		list = list[:1]
+	}
+	fmt.Fprintf(w, `{"volunteer":%q,"credit":3650,"stake":350,"transactions":[%s]}`, id, strings.Join(list, ","))
+}
 
 func newFakeHub(t *testing.T) *fakeHub {
 	hub := &fakeHub{jobs: twoJobs, requests: map[string]int{}}
@@ -494,6 +583,14 @@ func newFakeHub(t *testing.T) *fakeHub {
 	mux.HandleFunc("GET /api/v1/jobs", hub.api(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"jobs":%s}`, hub.jobs) }))
 	mux.HandleFunc("GET /api/v1/stats", hub.api(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"volunteers":12}`) }))
 	mux.HandleFunc("GET /api/v1/jobs/{id}/events", hub.serveEvents)
+	mux.HandleFunc("GET /api/v1/volunteers/{id}/ledger", hub.api(serveLedger))
+	mux.HandleFunc("GET /api/v1/jobs/{id}/disputes", hub.api(func(w http.ResponseWriter, r *http.Request) {
+		if r.PathValue("id") != "j1" {
+			fmt.Fprint(w, `{"disputes":[]}`)
+			return
+		}
+		fmt.Fprint(w, twoDisputes)
+	}))
 	hub.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hub.mu.Lock()
 		hub.requests[r.URL.Path]++
@@ -548,6 +645,15 @@ func (h *fakeHub) serveEvents(w http.ResponseWriter, r *http.Request) {
 			wobble = 0
 		}
 		fmt.Fprintf(w, "event: report\ndata: {\"round\":%d,\"step\":%d,\"steps\":600,\"loss\":%.3f%s}\n\n", step-1, step, 4.86-fall+wobble, val)
+	}
+	if r.PathValue("id") == "j4" {
+		fmt.Fprint(w, "event: state\ndata: {\"state\":\"running\"}\n\n")
+		for n, round := range []int{0, 1, 2, 3, 4, 2} {
+			if n == 5 {
+				fmt.Fprint(w, "event: state\ndata: {\"state\":\"running\",\"error\":\"round 2 is done again: a result was refuted\"}\n\n")
+			}
+			fmt.Fprintf(w, "event: report\ndata: {\"round\":%d,\"step\":%d,\"steps\":9,\"loss\":1}\n\n", round, round+1)
+		}
 	}
 	_ = http.NewResponseController(w).Flush() // fails only if the tab is gone
 	<-r.Context().Done()

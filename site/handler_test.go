@@ -102,7 +102,7 @@ func TestFirstLoad(t *testing.T) {
 		missing(t, "the WebAssembly worker is not in site/dist: make wasm")
 	}
 	const limit = 1_500_000
-	first := []string{"/", "/style.css", "/icon.svg", "/app.js", "/hub.js", "/compute.js", "/store.js", "/chart.js", "/format.js",
+	first := []string{"/", "/style.css", "/icon.svg", "/app.js", "/hub.js", "/compute.js", "/store.js", "/chart.js", "/format.js", "/trust.js",
 		"/worker.js", "/wasm_exec.js", "/worker.wasm"}
 	h := Handler()
 	total := 0

@@ -6,11 +6,15 @@
 
 import { called, Compute, LANES } from "./compute.js";
 import { draw } from "./chart.js";
-import { amount, percent, plural, whole, when } from "./format.js";
+import { amount, change, percent, plural, whole, when } from "./format.js";
 import { Hub } from "./hub.js";
 import { forget, keep, load, seed } from "./store.js";
+import { place, reason, ruling, verification } from "./trust.js";
 
 const $ = (id) => document.getElementById(id);
+
+const MOVES = 50; // lines of the ledger that are shown
+const DISPUTES = 20; // and disputes of a job
 
 const hub = new Hub(location.origin, show);
 const compute = new Compute(location.origin, show);
@@ -57,6 +61,10 @@ $("start").addEventListener("click", start);
 $("pause").addEventListener("click", () => compute.pause());
 $("finish").addEventListener("click", () => compute.finish());
 $("stop").addEventListener("click", () => compute.stop());
+$("account").addEventListener("toggle", () => {
+  hub.moves = $("account").open ? MOVES : 1;
+  hub.lookAtAccount().then(show);
+});
 
 // wrongAddress says what the address asks for that cannot be.
 function wrongAddress() {
@@ -168,7 +176,7 @@ function showDevice(news) {
   set("shards", whole(compute.shards));
   set("verified", whole(compute.verified));
   set("speed", compute.speed === null ? "–" : (compute.speed / 1e9).toFixed(2));
-  set("credit", amount(compute.credit));
+  set("credit", amount(hub.account?.credit ?? compute.credit));
   set("credit-why", why(compute.paid));
   const idle = news.state === "stopped" || news.state === "paused";
   set("start", news.state === "paused" ? "Go on" : "Start");
@@ -176,7 +184,40 @@ function showDevice(news) {
   offer("pause", !idle && news.state !== "finishing", "stop");
   offer("finish", news.state === "computing", "stop");
   offer("stop", news.state !== "stopped", "start");
+  showAccount();
   showConsent();
+}
+
+// showAccount says what the hub's ledger holds for this browser's key, and why.
+function showAccount() {
+  if (compute.volunteer && compute.volunteer !== hub.volunteer) {
+    hub.volunteer = compute.volunteer;
+    keep("volunteer", hub.volunteer);
+    hub.lookAtAccount().then(show);
+  }
+  const account = hub.account;
+  $("stakefigure").hidden = $("account").hidden = account === null;
+  if (account === null) return;
+  set("stake", amount(account.stake));
+  $("ledger").href = `/api/v1/volunteers/${hub.volunteer}/ledger`;
+  if (!$("account").open) return;
+  fill($("moves"), account.moves, newMove, (row, move) => {
+    const [why, credit, stake] = row.children;
+    write(why.firstElementChild, reason(move));
+    write(why.lastElementChild, [jobName(move.job), when(move.at)].filter(Boolean).join(" · "));
+    write(credit, change(move.credit));
+    write(stake, change(move.stake));
+    credit.className = move.credit < 0 ? "lost" : "";
+    stake.className = move.stake < 0 ? "lost" : "";
+  });
+  set("moves-end", account.moves.length === 0 ? "Nothing has been paid yet." : account.whole ? "That is all of it." : `These are the newest ${whole(account.moves.length)}.`);
+}
+
+function newMove() {
+  const row = document.createElement("tr");
+  for (let i = 0; i < 3; i++) row.appendChild(document.createElement("td"));
+  row.firstElementChild.append(document.createElement("span"), document.createElement("small"));
+  return row;
 }
 
 // showLanes says what computes, and of everything else why it does not.
@@ -184,10 +225,7 @@ function showLanes() {
   const used = compute.lanes.filter((l) => l.used);
   set("uses", used.length ? `Computes on the ${used.map((l) => `${called(l.lane)} (${LANES[l.lane]?.by ?? l.lane})`).join(" and the ")}.` : "");
   $("lanes").hidden = compute.lanes.length === 0;
-  const list = $("lanelist");
-  while (list.children.length > compute.lanes.length) list.lastElementChild.remove();
-  compute.lanes.forEach((lane, i) => {
-    const row = list.children[i] ?? list.appendChild(document.createElement("li"));
+  fill($("lanelist"), compute.lanes, () => document.createElement("li"), (row, lane) => {
     row.dataset.lane = lane.lane;
     row.dataset.used = String(lane.used);
     write(row, laneLine(lane));
@@ -248,12 +286,6 @@ function why(paid) {
     (paid.ops ? `: ${amount(paid.ops)} operations, ${plural(paid.credit, "credit")}.` : `: ${plural(paid.credit, "credit")}.`);
 }
 
-// place reads a shard's number: its round in the upper bits, its place in the
-// round in the lower 24.
-function place(shard) {
-  return `round ${whole(Math.floor(shard / 2 ** 24) + 1)}, shard ${whole((shard % 2 ** 24) + 1)}`;
-}
-
 function jobName(id) {
   return hub.jobs.find((j) => j.id === id)?.name ?? id;
 }
@@ -271,17 +303,48 @@ function showJob() {
   set("jobstate", JOB_STATES[job.state] ?? job.state);
   $("jobstate").dataset.state = job.state;
   const accuracy = hub.reports.findLast((r) => Number.isFinite(r.accuracy))?.accuracy;
-  set("jobabout", [job.about, job.steps ? `step ${whole(step)} of ${whole(job.steps)}` : "",
+  set("jobabout", [job.about, ...progress(job, step),
     accuracy === undefined ? "" : `accuracy ${(100 * accuracy).toFixed(1)} %`, job.error].filter(Boolean).join(" · "));
-  set("chart-caption", draw($("chart"), hub.reports, job.steps));
+  set("training-title", job.kind === "map" ? "Computation" : "Training");
+  $("curve").hidden = job.kind === "map";
+  if (!$("curve").hidden) set("chart-caption", draw($("chart"), hub.reports, job.steps));
+  showTrust(job);
+}
+
+function progress(job, step) {
+  if (!job.steps) return [];
+  if (job.kind !== "map") return [`step ${whole(step)} of ${whole(job.steps)}`];
+  const failed = hub.reports.reduce((most, r) => Math.max(most, r.failed ?? 0), job.failed);
+  return [`${whole(step)} of ${plural(job.steps, "input")} done`, failed > 0 ? `${whole(failed)} failed` : ""];
+}
+
+// showTrust says how the job's results are verified, and where the proof is.
+function showTrust(job) {
+  $("trust").hidden = !job.trust;
+  if (!job.trust) return;
+  set("verified-how", verification(job));
+  $("records").hidden = job.trust.accepted === 0;
+  $("receipts").href = `/api/v1/jobs/${encodeURIComponent(job.id)}/receipts`;
+  $("disputes").hidden = hub.disputes.length === 0;
+  set("disputed", `${plural(hub.disputes.length, "dispute")} between results that differed`);
+  const newest = hub.disputes.slice(-DISPUTES).reverse();
+  fill($("disputelist"), newest, newDispute, (row, dispute) => {
+    write(row.firstElementChild, ruling(dispute, hub.volunteer));
+    row.lastElementChild.href = dispute.evidence;
+    row.lastElementChild.download = `dispute-${dispute.shard}.evidence`;
+  });
+}
+
+function newDispute() {
+  const row = document.createElement("li");
+  row.append(document.createElement("span"), " ", document.createElement("a"));
+  row.lastElementChild.textContent = "Evidence";
+  return row;
 }
 
 function showJobs() {
   $("list").hidden = hub.jobs.length === 0;
-  const list = $("jobs");
-  while (list.children.length > hub.jobs.length) list.lastElementChild.remove();
-  hub.jobs.forEach((job, i) => {
-    const row = list.children[i] ?? list.appendChild(newRow());
+  fill($("jobs"), hub.jobs, newRow, (row, job) => {
     const button = row.firstElementChild;
     button.dataset.id = job.id;
     button.setAttribute("aria-pressed", String(job.id === hub.selected));
@@ -307,6 +370,12 @@ function newRow() {
   return row;
 }
 
+// fill makes a list's rows those of items, and leaves rows that stay in place.
+function fill(list, items, make, show) {
+  while (list.children.length > items.length) list.lastElementChild.remove();
+  items.forEach((item, i) => show(list.children[i] ?? list.appendChild(make()), item));
+}
+
 // set and write leave unchanged text alone, so that a screen reader speaks only news.
 function set(id, words) { write($(id), words); }
 function write(e, words) { if (e.textContent !== words) e.textContent = words; }
@@ -321,6 +390,7 @@ function snapshot() {
     consent: consent && { ...consent },
     shards: compute.shards, verified: compute.verified, credit: compute.credit, speed: compute.speed, shard: compute.shard && { ...compute.shard },
     job: hub.selected, jobs: hub.jobs.map((j) => ({ ...j })), reports: hub.reports.length, volunteers: hub.volunteers,
+    account: hub.account && { ...hub.account }, disputes: hub.disputes.length,
     errors: [...compute.errors], lanes: compute.lanes.map((l) => ({ ...l })), notice: compute.notice,
   };
 }
@@ -330,6 +400,7 @@ Object.defineProperty(window, "shoal", { get: snapshot });
 
 consent = (await load("consent")) ?? null;
 kept = (await load("devices")) ?? {};
+hub.volunteer = (await load("volunteer")) ?? "";
 const wanted = asked.get("job");
 if (wanted) hub.select(wanted);
 show();

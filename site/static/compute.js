@@ -22,13 +22,14 @@ export class Compute {
     this.reset();
     this.shards = 0; // computed during this visit
     this.verified = 0; // of those, accepted
-    this.credit = 0; // the key's balance, as far as the hub has said
+    this.credit = 0; // the key's balance with its stake, as far as the hub has said
     this.paid = null; // the last accepted shard: {job, shard, ops, credit}
     this.speed = null; // integer operations per second of the last shard
     this.errors = []; // plain sentences, newest last
     this.asksAgain = false; // the hub wants a new consent
     this.lanes = []; // what became of each lane: {lane, detail, fit, absent, gops, chosen, why, used, speed}
     this.notice = ""; // what happened to a device, in a plain sentence
+    this.volunteer = ""; // the key's public half, once the thread has said it
     this.keep = () => {}; // called with (key, data) to be given back to start
   }
 
@@ -129,6 +130,9 @@ export class Compute {
       case "keep": this.keep(m.key, m.data); break;
       case "status":
         if (Number.isFinite(m.status?.credit)) this.credit = m.status.credit;
+        break;
+      case "stats":
+        if (/^[0-9a-f]{64}$/.test(m.stats?.volunteer)) this.volunteer = m.stats.volunteer;
         break;
       case "error": this.fail(m.code, m.message); return;
     }

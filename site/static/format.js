@@ -22,9 +22,22 @@ export function nats(n) {
   return Number.isFinite(n) ? n.toFixed(n < 10 ? 3 : 2) : "–";
 }
 
-/** percent writes a fraction of one. */
-export function percent(f) {
-  return Number.isFinite(f) ? `${Math.floor(100 * Math.min(1, Math.max(0, f)))} %` : "–";
+/** percent writes a fraction of one, or of more where most says so. */
+export function percent(f, most = 1) {
+  return Number.isFinite(f) ? `${Math.floor(100 * Math.min(most, Math.max(0, f)))} %` : "–";
+}
+
+/** bound writes a small probability, never as less than it is: 8.41e-7 -> "8.5e-7". */
+export function bound(p) {
+  if (!Number.isFinite(p)) return "–";
+  if (p <= 0) return "0";
+  const unit = 10 ** (Math.floor(Math.log10(p)) - 1);
+  return Number((Math.ceil(p / unit - 1e-9) * unit).toPrecision(2)).toExponential();
+}
+
+/** change writes what was added to an account, or taken. */
+export function change(n) {
+  return n === 0 ? "" : n > 0 ? `+${whole(n)}` : `−${whole(-n)}`;
 }
 
 /** plural writes a count and its noun: plural(1, "shard") -> "1 shard". */

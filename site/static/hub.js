@@ -2,8 +2,11 @@
 // there are. Reading only, over the public HTTP API. The one place that knows
 // the API's field names; the rest of the page sees the shapes below.
 //
-//   Job:    {id, name, kind, about, state, step, steps, fraction}
-//   Report: {step, loss?, val?, accuracy?}
+//   Job:     {id, name, kind, about, state, step, steps, failed, fraction, replicas, repairs, trust?}
+//   Trust:   {assurance, weighed, accepted, audited, bound, overhead}
+//   Report:  {step, loss?, val?, accuracy?, failed?}
+//   Dispute: {shard, op, name, evidence, parties: [{id, lost, absent, reason}]}
+//   Account: {credit, stake, whole, moves: [{at, job, shard, why, credit, stake}]}
 
 const EVERY = 4000; // ms between looks while the page is seen
 const HIDDEN = 30000; // and while it is not
@@ -24,6 +27,10 @@ export class Hub {
     this.timer = 0;
     this.events = null;
     this.ended = false; // the followed job has sent its last event
+    this.disputes = []; // of the followed job
+    this.volunteer = ""; // whose account is of interest
+    this.moves = 1; // how many of its transactions
+    this.account = null;
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.look(); });
     addEventListener("online", () => this.look());
   }
@@ -47,10 +54,34 @@ export class Hub {
       this.looking = false;
     }
     if (this.reachable && !this.jobs.some((j) => j.id === this.selected)) this.select(this.favourite());
+    if (this.reachable) await Promise.all([this.lookAtDisputes(), this.lookAtAccount()]);
     if (this.events?.readyState === EventSource.CLOSED && !this.ended) this.follow(this.selected);
     const wait = this.reachable ? (document.hidden ? HIDDEN : EVERY) : Math.min(SLOWEST, 1000 * 2 ** Math.min(this.failures - 1, 5));
     this.timer = setTimeout(() => this.look(), wait);
     this.changed();
+  }
+
+  // lookAtDisputes asks again until the job has ended: then there are no more.
+  async lookAtDisputes() {
+    const job = this.job();
+    if (!job || this.judged === job.id) return;
+    try {
+      const { disputes } = await this.get(`/api/v1/jobs/${encodeURIComponent(job.id)}/disputes`);
+      if (this.selected !== job.id) return;
+      this.disputes = (disputes ?? []).map(readDispute);
+      if (ENDED.includes(job.state)) this.judged = job.id;
+    } catch {
+      // the next look asks again
+    }
+  }
+
+  async lookAtAccount() {
+    if (!this.volunteer) return;
+    try {
+      this.account = readAccount(await this.get(`/api/v1/volunteers/${this.volunteer}/ledger?limit=${this.moves}`), this.moves);
+    } catch {
+      // the next look asks again
+    }
   }
 
   /** favourite is the job to show when nobody chose one: the newest that runs. */
@@ -68,9 +99,14 @@ export class Hub {
     if (id === this.selected) return;
     this.selected = id;
     this.reports = [];
+    this.disputes = [];
+    this.judged = undefined;
     this.events?.close();
     this.events = null;
-    if (id !== null) this.follow(id);
+    if (id !== null) {
+      this.follow(id);
+      this.lookAtDisputes().then(this.changed);
+    }
     this.changed();
   }
 
@@ -83,10 +119,14 @@ export class Hub {
     const events = new EventSource(`${this.base}/api/v1/jobs/${encodeURIComponent(id)}/events`);
     this.events = events;
     const seen = new Map();
-    events.onopen = () => seen.clear();
+    let back = false; // the job was taken back: rounds after the next report are still to be done again
+    events.onopen = () => { seen.clear(); back = false; };
+    events.addEventListener("state", (e) => { back ||= seen.size > 0 && e.data.includes('"running"'); });
     const take = (e) => {
       const report = readReport(e.data);
       if (!report || this.events !== events) return;
+      if (back) for (const round of seen.keys()) if (round > report.round) seen.delete(round);
+      back = false;
       seen.set(report.round, report);
       this.reports = [...seen.values()];
       this.soon();
@@ -111,6 +151,7 @@ export class Hub {
   }
 }
 
+const ENDED = ["done", "failed", "cancelled"];
 const KINDS = { train: "training", infer: "inference", map: "computation" };
 const ARCHS = { decoder: "a language model", mlp: "an image classifier", cnn: "a convolutional image classifier" };
 
@@ -123,7 +164,26 @@ function readJob(j) {
     id: j.id, name: j.name || j.id, kind: j.kind, state: j.state, step, steps,
     about: arch ? `${KINDS[j.kind] ?? j.kind} ${arch}${size}` : KINDS[j.kind] ?? j.kind ?? "",
     fraction: j.state === "done" ? 1 : steps > 0 ? step / steps : 0,
-    error: j.error ?? "",
+    failed: j.failed ?? 0, error: j.error ?? "",
+    replicas: j.spec?.trust?.replicas || 1, repairs: j.repairs ?? 0, trust: j.trust,
+  };
+}
+
+function readDispute(d) {
+  return {
+    shard: d.shard, op: d.op, name: d.op_name, evidence: d.evidence,
+    parties: d.parties.map((p) => ({ id: p.volunteer, lost: p.at_fault, absent: p.absent, reason: p.reason ?? "" })),
+  };
+}
+
+// readAccount sorts what each transaction moved by the volunteer's two accounts.
+function readAccount(l, asked) {
+  const sum = (t, account) => t.entries.reduce((n, e) => n + (e.account === `${account}/${l.volunteer}` ? e.amount : 0), 0);
+  return {
+    credit: l.credit, stake: l.stake, whole: l.transactions.length < asked,
+    moves: l.transactions.map((t) => ({
+      at: new Date(t.at), job: t.reference.job, shard: t.reference.shard, why: t.reference.reason, credit: sum(t, "volunteer"), stake: sum(t, "stake"),
+    })),
   };
 }
 
