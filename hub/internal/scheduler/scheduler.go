@@ -10,7 +10,8 @@
 //
 //   - A shard is never given to a volunteer that already has it or has
 //     delivered it, on any of its devices, nor to a device too small for it,
-//     nor to one of the other sort: sandboxes run modules, the rest programs.
+//     nor to one of the other sort: sandboxes run modules, the rest programs,
+//     nor where the snapshot bars it.
 //   - Shards that need another attempt come first, in the order given (which
 //     is oldest job first), each to the least loaded of the fastest devices.
 //     A lease that expired or was returned is no longer an attempt, so its
@@ -75,6 +76,10 @@ type Snapshot struct {
 	Now    time.Time
 	Shards []Shard // most urgent first
 	Slots  []Slot
+	// Bars, unless nil, says that a slot may not have a shard, for reasons that
+	// the scheduler does not know. It is asked only of slots that could have it,
+	// so that not every pair has to be looked at beforehand.
+	Bars func(shard, slot int) bool
 }
 
 // Grant gives a shard to a slot, both by their index in the snapshot.
@@ -157,8 +162,7 @@ func (p *planner) grant(i int, backup bool) bool {
 	}()
 	for p.idle.Len() > 0 {
 		s := heap.Pop(&p.idle).(idle)
-		slot := p.snapshot.Slots[s.index]
-		if !p.eligible(i, slot) {
+		if !p.eligible(i, s.index) {
 			refused = append(refused, s)
 			continue
 		}
@@ -172,15 +176,16 @@ func (p *planner) grant(i int, backup bool) bool {
 	return false
 }
 
-func (p *planner) eligible(i int, slot Slot) bool {
-	shard := p.snapshot.Shards[i]
+func (p *planner) eligible(i, index int) bool {
+	shard, slot := &p.snapshot.Shards[i], &p.snapshot.Slots[index]
 	if slot.Sandbox != shard.Sandbox || slot.Memory != 0 && slot.Memory < shard.Memory {
 		return false
 	}
 	attempting := func(a Attempt) bool { return a.Volunteer == slot.Volunteer }
 	return !slices.ContainsFunc(shard.Attempts, attempting) &&
 		!slices.Contains(shard.Barred, slot.Volunteer) &&
-		!slices.Contains(p.granted[i], slot.Volunteer)
+		!slices.Contains(p.granted[i], slot.Volunteer) &&
+		(p.snapshot.Bars == nil || !p.snapshot.Bars(i, index))
 }
 
 func (p *planner) add(i int, s idle, backup bool) {
