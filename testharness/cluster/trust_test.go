@@ -80,7 +80,7 @@ func TestRelatedLiars(t *testing.T) {
 // what rests on its word is run again, and the job goes back to before the
 // first that was wrong: the end is the same as if it had never lied.
 func TestSleeperIsRepaired(t *testing.T) {
-	const rounds, shards, asleep = 500, 4, 450
+	const rounds, shards, asleep = 300, 4, 300
 	x := Start(t, trusting(t))
 	crowd(x, 2)
 	sleeper := NewVolunteer("sleeper")

@@ -9,12 +9,12 @@ import (
 
 	"github.com/shoal-compute/shoal/hub/internal/lease"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
-	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 	"github.com/shoal-compute/shoal/hub/job"
 )
 
 // canary is a lease of a shard whose answer is known: it tests a device, and
-// settles nothing. Nothing that the volunteer sees tells it from other work.
+// settles nothing. Until its verdict the volunteer sees nothing that tells it
+// from other work.
 type canary struct {
 	job     *jobRun
 	lease   lease.Lease
@@ -24,6 +24,12 @@ type canary struct {
 	answer  job.Hash
 	overdue time.Time
 	seal    *[32]byte
+}
+
+// trial names the open round of a job: a volunteer gets one canary of each.
+type trial struct {
+	job   *jobRun
+	round *round
 }
 
 // firstWork is how many verified results end a device's canaries: agreement with
@@ -36,18 +42,13 @@ const firstWork = 16
 func (e *Engine) issueCanaries(now time.Time) (time.Time, error) {
 	var first time.Time
 	for _, m := range e.members {
-		m.canaries = slices.DeleteFunc(m.canaries, func(c *canary) bool {
-			if c.overdue.After(now) {
-				if first.IsZero() || c.overdue.Before(first) {
-					first = c.overdue
-				}
-				return false
+		m.dropCanaries(func(c *canary) bool { return !c.overdue.After(now) }, "the lease has expired")
+		for _, c := range m.canaries {
+			if first.IsZero() || c.overdue.Before(first) {
+				first = c.overdue
 			}
-			m.load[c.device]--
-			m.notify(RevokeNotice{Token: c.token, Reason: "the lease has expired"})
-			return true
-		})
-		if m.deaf || !m.consent.After(now) {
+		}
+		if m.deaf || !m.consent.After(now) || e.config.Certified[m.id] {
 			continue
 		}
 		for dev := range m.devices {
@@ -63,35 +64,28 @@ func (e *Engine) issueCanaries(now time.Time) (time.Time, error) {
 	return first, nil
 }
 
-// canaryFor picks a shard that an auditor has settled for an idle device that is
-// little known.
+// canaryFor picks a shard that the hub itself has run for an idle device that is
+// little known. What volunteers agree on, or certified ones say, is believed and
+// not known: a ring's lie must not be held against an honest volunteer. The
+// caller holds mu.
 func (e *Engine) canaryFor(m *Member, dev int) (*jobRun, *shard) {
 	if m.excluded[dev] || m.want[dev] == 0 || m.load[dev] > 0 {
 		return nil, nil
 	}
-	if e.devices.get(deviceKey{m.id, m.classes[dev]}).Record.Verified >= firstWork {
-		return nil, nil
-	}
 	for _, j := range e.active {
-		if j.round == nil || j.terms == nil || m.tested == testedIn(j) {
+		if j.round == nil || j.terms == nil || m.tested == (trial{j, j.round}) || len(j.round.known) == 0 {
 			continue
 		}
-		for _, s := range j.round.shards {
-			fits := m.devices[dev].sandbox() == (s.program.Task != nil) && (m.devices[dev].Memory == 0 || m.devices[dev].Memory >= s.program.PeakBytes)
-			// What volunteers agree on is believed, and not known: a ring's lie
-			// must not be held against an honest volunteer.
-			known := s.verdict.Accepted && s.verdict.Risk == trust.AuditorRisk
-			if known && fits && !s.delivered(m.id) && s.by(m.id) == nil {
+		if e.devices.of(deviceKey{m.id, m.classes[dev]}).Record.Verified >= firstWork {
+			return nil, nil
+		}
+		for _, s := range j.round.known {
+			if m.devices[dev].fits(s.program) && !s.delivered(m.id) && s.by(m.id) == nil {
 				return j, s
 			}
 		}
 	}
 	return nil, nil
-}
-
-// testedIn names a job's open round.
-func testedIn(j *jobRun) string {
-	return fmt.Sprintf("%s %d %d", j.record.ID, j.record.Generation, j.round.index)
 }
 
 func (e *Engine) issueCanary(m *Member, dev int, j *jobRun, s *shard, now time.Time) error {
@@ -110,7 +104,7 @@ func (e *Engine) issueCanary(m *Member, dev int, j *jobRun, s *shard, now time.T
 	m.canaries = append(m.canaries, &canary{
 		job: j, lease: l, token: token, device: dev, shard: s, answer: s.verdict.Result, overdue: l.Deadline,
 	})
-	m.tested = testedIn(j)
+	m.tested = trial{j, j.round}
 	m.want[dev]--
 	m.load[dev]++
 	m.notify(LeaseNotice{
@@ -118,6 +112,22 @@ func (e *Engine) issueCanary(m *Member, dev int, j *jobRun, s *shard, now time.T
 		Deadline: l.Deadline, Sealed: true, Payload: s.payload,
 	})
 	return nil
+}
+
+// dropCanaries ends every canary that match picks. With a reason, the volunteer
+// is told. The caller holds mu.
+func (m *Member) dropCanaries(match func(*canary) bool, reason string) {
+	m.canaries = slices.DeleteFunc(m.canaries, func(c *canary) bool {
+		if !match(c) {
+			return false
+		}
+		m.load[c.device]--
+		signal(m.engine.kick)
+		if reason != "" {
+			m.notify(RevokeNotice{Token: c.token, Reason: reason})
+		}
+		return true
+	})
 }
 
 // canary finds the canary a lease stands for. The caller holds mu.
@@ -129,61 +139,76 @@ func (m *Member) canary(l lease.Lease) *canary {
 	return m.canaries[i]
 }
 
-// sealCanary takes the seal of a canary and asks for what was sealed.
-func (m *Member) sealCanary(l lease.Lease, seal [32]byte) bool {
+// sealCanary takes the seal of a canary and asks for what was sealed. It returns
+// false when the lease is none.
+func (m *Member) sealCanary(l lease.Lease, seal [32]byte) (bool, error) {
 	m.engine.mu.Lock()
 	defer m.engine.mu.Unlock()
 	c := m.canary(l)
 	if c == nil {
-		return false
+		return false, nil
+	}
+	if c.seal != nil && *c.seal != seal {
+		return true, errOpened
 	}
 	c.seal = &seal
 	m.notify(OpenNotice{Token: c.token})
-	return true
+	return true, nil
+}
+
+// takeCanary takes a canary that d delivers off the volunteer; nil when d is for
+// none. Of what comes too early it stays. The caller waits for helpers to be
+// Done.
+func (m *Member) takeCanary(d Delivery) (*canary, error) {
+	m.engine.mu.Lock()
+	defer m.engine.mu.Unlock()
+	c := m.canary(d.Lease)
+	switch {
+	case c == nil:
+		return nil, nil
+	case c.seal == nil:
+		return nil, errUnsealed
+	}
+	m.dropCanaries(func(other *canary) bool { return other == c }, "")
+	c.job.helpers.Add(1) // it has not ended: that ends its canaries
+	return c, nil
 }
 
 // resultOfCanary compares a canary's result with the answer. It returns false
 // when the lease is none.
 func (m *Member) resultOfCanary(ctx context.Context, d Delivery) (VerdictNotice, bool, error) {
 	e := m.engine
-	e.mu.Lock()
-	c := m.canary(d.Lease)
+	c, err := m.takeCanary(d)
 	if c == nil {
-		e.mu.Unlock()
-		return VerdictNotice{}, false, nil
+		return VerdictNotice{}, false, err
 	}
-	m.canaries = slices.DeleteFunc(m.canaries, func(other *canary) bool { return other == c })
-	m.load[c.device]--
-	signal(e.kick)
-	now := e.config.Now()
-	commit := Commit{Job: c.lease.Job, Shard: c.shard.id, Spent: 1}
-	right := d.Output == c.answer && c.seal != nil && *c.seal == d.Seal
-	err := c.shard.program.fits(c.shard.shard, d.Outputs)
-	if err != nil {
-		e.mu.Unlock()
-		return VerdictNotice{}, true, e.blame(ctx, d, err)
+	defer c.job.helpers.Done()
+	if *c.seal != d.Seal {
+		return VerdictNotice{}, true, m.blame(ctx, d, errLied)
 	}
-	if right {
-		commit.Devices = append(commit.Devices, e.devices.settle(deviceKey{m.id, m.classes[c.device]}, true, now))
-	} else {
-		r := Result{Job: c.lease.Job, Shard: c.shard.id, Volunteer: m.id, Lane: c.lease.Lane, Output: d.Output}
-		lost := news{lost: map[volunteer.ID]string{m.id: "a shard whose answer is known came back with another result"}}
-		err = e.punish(&commit, c.shard, r, lost, now)
+	if err := c.shard.program.fits(c.shard.shard, d.Outputs); err != nil {
+		return VerdictNotice{}, true, m.blame(ctx, d, err)
+	}
+	class := m.classes[c.device]
+	if d.Output != c.answer {
+		const why = "a shard whose answer is known came back with another result"
+		r := Result{Job: c.lease.Job, Shard: c.shard.id, Volunteer: m.id, Lane: c.lease.Lane, Class: class, Output: d.Output}
+		if err := e.convict(ctx, r.Job, r.Shard, []Result{r}, why, 1); err != nil {
+			return VerdictNotice{}, true, err
+		}
+		return VerdictNotice{Token: d.Token, Standing: trust.Refuted, Reason: why}, true, nil
+	}
+	e.mu.Lock()
+	commit := Commit{
+		Job: c.lease.Job, Shard: c.shard.id, Spent: 1,
+		Devices: []DeviceRecord{e.devices.settle(deviceKey{m.id, class}, true, e.config.Now())},
 	}
 	c.job.account.Spend(1)
 	e.mu.Unlock()
-	if err == nil {
-		_, err = e.config.Store.Commit(context.WithoutCancel(ctx), commit)
-	}
-	if err != nil {
+	if _, err := e.config.Store.Commit(context.WithoutCancel(ctx), commit); err != nil {
 		e.fail(err)
 		return VerdictNotice{}, true, err
 	}
-	if right {
-		return surplus(d.Token), true, nil
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.applyMarks(commit.Marks)
-	return VerdictNotice{Token: d.Token, Standing: trust.Refuted, Reason: commit.Marks[0].Reason}, true, nil
+	v, err := e.surplus(d.Token)
+	return v, true, err
 }

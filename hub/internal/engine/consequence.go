@@ -1,26 +1,17 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/ledger"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
-	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 )
 
-// deviceOf is the device a result came from, as far as the hub has seen it.
-// The caller holds mu.
-func (e *Engine) deviceOf(r Result) deviceKey {
-	key := deviceKey{r.Volunteer, r.Lane}
-	e.connected(r.Volunteer, func(m *Member) {
-		if i := slices.IndexFunc(m.devices, func(d Device) bool { return d.Lane == r.Lane }); i >= 0 {
-			key.class = m.classes[i]
-		}
-	})
-	return key
-}
+// device is the one that a result came from.
+func (r Result) device() deviceKey { return deviceKey{r.Volunteer, r.Class} }
 
 // A lie is worth this many shards to whoever tells it, for all that is known,
 // and is caught at this rate at least: what a stake has to outweigh.
@@ -55,30 +46,21 @@ func (e *Engine) payees(j *jobRun, right []Result, ops int64) []ledger.Payee {
 }
 
 // punish adds what follows for a device that was refuted. Everybody loses the
-// lane. A stake is lost only for what was proved, by an audit or a dispute, and
-// not where the driver is to blame; that more volunteers said otherwise is no
-// proof. The caller holds mu.
-func (e *Engine) punish(c *Commit, s *shard, r Result, n news, now time.Time) error {
-	why, proved := n.lost[r.Volunteer], true
-	switch {
-	case why != "":
-	case n.truth != nil:
-		why = "an audit gave another result"
-	default:
-		why, proved = "the result differs from the one the other replicas agree on", s.dispute
-	}
-	c.Marks = append(c.Marks, Mark{Volunteer: r.Volunteer, Lane: r.Lane, Job: r.Job, Shard: r.Shard, Reason: why, At: now})
-	key := e.deviceOf(r)
+// lane. A stake is lost only for what was proved, and not where the driver is to
+// blame. The caller holds mu.
+func (e *Engine) punish(c *Commit, r Result, f fault, now time.Time) error {
+	c.Marks = append(c.Marks, Mark{Volunteer: r.Volunteer, Lane: r.Lane, Job: r.Job, Shard: r.Shard, Reason: f.why, At: now})
+	key := r.device()
 	c.Devices = append(c.Devices, e.devices.catch(key, now))
 	if e.devices.population.Quarantined(key.class) {
 		return e.pardon(c, key.class, now)
 	}
 	stake := e.devices.stakes[r.Volunteer]
-	if !proved || stake <= 0 {
+	if !f.proved || stake <= 0 {
 		return nil
 	}
 	tx, err := ledger.Slash(now, ledger.Reference{
-		Job: r.Job, Shard: uint64(r.Shard), Output: r.Output.String(), Reason: fmt.Sprintf("stake lost over shard %v: %s", s.id, why),
+		Job: r.Job, Shard: uint64(r.Shard), Output: r.Output.String(), Reason: fmt.Sprintf("stake lost over shard %v: %s", r.Shard, f.why),
 	}, r.Volunteer, stake)
 	if err != nil {
 		return err
@@ -115,25 +97,51 @@ func (e *Engine) pardon(c *Commit, class string, now time.Time) error {
 	return nil
 }
 
+// convict punishes whoever returned results that were proved wrong after, or
+// apart from, the verdict on their shard, and commits that with what it took to
+// find out. All of them are of one shard.
+func (e *Engine) convict(ctx context.Context, job string, shard ShardID, wrong []Result, why string, spent int64) error {
+	c := Commit{Job: job, Shard: shard, Spent: spent}
+	now := e.config.Now()
+	e.mu.Lock()
+	var err error
+	for _, r := range wrong {
+		err = errors.Join(err, e.punish(&c, r, fault{why, true}, now))
+	}
+	if j := e.job(job); j != nil {
+		j.account.Spend(spent)
+	}
+	e.mu.Unlock()
+	if err == nil {
+		_, err = e.config.Store.Commit(context.WithoutCancel(ctx), c)
+	}
+	if err != nil { // what is in memory is not what is stored
+		e.fail(err)
+		return stored(err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.applyMarks(c.Marks)
+	return nil
+}
+
 // applyMarks ends the leases of devices that are no longer served, and has
 // looked at again what rests on their word. The caller holds mu.
 func (e *Engine) applyMarks(marks []Mark) {
+	if len(marks) == 0 {
+		return
+	}
 	for _, mark := range marks {
 		e.connected(mark.Volunteer, func(m *Member) {
 			m.marks[mark.Lane]++
 			m.exclude()
+			m.dropCanaries(func(c *canary) bool { return m.excluded[c.device] }, excludedReason)
 		})
-		e.dropAttempts(func(_ *shard, a *attempt) bool {
-			return a.lease.Volunteer == mark.Volunteer && trust.Excluded(a.member.marks[a.lease.Lane])
-		}, "this device has returned a wrong result")
 		e.log.Warn("device marked", "volunteer", mark.Volunteer.Short(), "lane", mark.Lane,
 			"job", mark.Job, "shard", mark.Shard.String(), "reason", mark.Reason)
 	}
-	caught := map[volunteer.ID]bool{}
-	for _, mark := range marks {
-		caught[mark.Volunteer] = true
-	}
-	if len(caught) > 0 {
-		e.recheck(caught)
-	}
+	e.dropAttempts(func(_ *shard, a *attempt) bool { return a.member.excluded[a.device] }, excludedReason)
+	e.recheck()
 }
+
+const excludedReason = "devices like this one have returned wrong results"

@@ -15,6 +15,8 @@ import (
 // its whole life, and what their stakes are. Guarded by Engine.mu.
 type devices struct {
 	known      map[deviceKey]*DeviceRecord
+	classes    map[string]bool       // of the known ones
+	liars      map[volunteer.ID]bool // proved wrong with any device
 	population *trust.Population
 	curves     map[string]trust.Curve // by class, as last learned
 	news       int                    // verified results since then
@@ -27,26 +29,44 @@ type deviceKey struct {
 	class     string
 }
 
-// learnEvery is how many verified results the priors wait for.
+// learnEvery is how many verified results the priors wait for, at least: with
+// more classes to fit they wait for more, so that fitting takes a small part of
+// the time.
 const learnEvery = 64
+
+func (d *devices) patience() int { return max(learnEvery, 4*len(d.classes)) }
+
+// heed notes n pieces of news and learns once there are enough.
+func (d *devices) heed(n int) {
+	if d.news += n; d.news >= d.patience() {
+		d.learn()
+	}
+}
+
+func newDevices() *devices {
+	return &devices{
+		known:      map[deviceKey]*DeviceRecord{},
+		classes:    map[string]bool{},
+		liars:      map[volunteer.ID]bool{},
+		population: trust.NewPopulation(),
+		curves:     map[string]trust.Curve{},
+		stakes:     map[volunteer.ID]ledger.Amount{},
+		slashed:    map[deviceKey]ledger.Amount{},
+	}
+}
 
 // loadDevices reads what was learned before.
 func loadDevices(ctx context.Context, store Store) (*devices, error) {
-	d := &devices{
-		known:      map[deviceKey]*DeviceRecord{},
-		population: trust.NewPopulation(),
-		curves:     map[string]trust.Curve{},
-		slashed:    map[deviceKey]ledger.Amount{},
-	}
+	d := newDevices()
 	list, err := store.Devices(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range list {
-		d.known[deviceKey{r.Volunteer, r.Class}] = &r
-		d.population.Join(r.Class)
+		d.add(&r)
 		d.population.Verify(r.Class, 0, r.Verified)
 		if r.Caught {
+			d.liars[r.Volunteer] = true
 			d.population.Catch(r.Class, r.Verified)
 		}
 	}
@@ -61,7 +81,12 @@ func (d *devices) learn() {
 	d.news = 0
 }
 
+// curve is what is believed of a class. Classes that nobody has delivered a
+// result with share one: anybody may invent them.
 func (d *devices) curve(class string) trust.Curve {
+	if !d.classes[class] {
+		class = ""
+	}
 	c, known := d.curves[class]
 	if !known {
 		c = d.population.Prior(class).Curve()
@@ -70,15 +95,28 @@ func (d *devices) curve(class string) trust.Curve {
 	return c
 }
 
-// get returns a device's record; a new one for a stranger.
+// of returns what is known of a device; nothing of a stranger, who is not
+// remembered either before a result is settled.
+func (d *devices) of(k deviceKey) DeviceRecord {
+	if r := d.known[k]; r != nil {
+		return *r
+	}
+	return DeviceRecord{}
+}
+
 func (d *devices) get(k deviceKey) *DeviceRecord {
-	r, known := d.known[k]
-	if !known {
+	r := d.known[k]
+	if r == nil {
 		r = &DeviceRecord{Volunteer: k.volunteer, Class: k.class}
-		d.known[k] = r
-		d.population.Join(k.class)
+		d.add(r)
 	}
 	return r
+}
+
+func (d *devices) add(r *DeviceRecord) {
+	d.known[deviceKey{r.Volunteer, r.Class}] = r
+	d.classes[r.Class] = true
+	d.population.Join(r.Class)
 }
 
 // settle notes a device's settled result, and whether somebody else has found
@@ -86,17 +124,14 @@ func (d *devices) get(k deviceKey) *DeviceRecord {
 func (d *devices) settle(k deviceKey, verified bool, at time.Time) DeviceRecord {
 	r := d.get(k)
 	n := int64(0)
-	if verified {
+	if verified && !r.Caught { // the population has counted those out
 		n = 1
 		d.population.Verify(k.class, r.Verified, r.Verified+1)
-		d.news++
 	}
 	r.Record = trust.DefaultMemory().After(r.Record, 1, n, at)
 	r.Results++
 	r.Verified += n
-	if d.news >= learnEvery {
-		d.learn()
-	}
+	d.heed(int(n))
 	return *r
 }
 
@@ -107,8 +142,9 @@ func (d *devices) catch(k deviceKey, at time.Time) DeviceRecord {
 	r.Record = trust.Record{At: at} // what spoke for it was a mistake
 	if !r.Caught {
 		r.Caught = true
+		d.liars[k.volunteer] = true
 		d.population.Catch(k.class, r.Verified)
-		d.learn()
+		d.heed(learnEvery) // at once, where there are few classes
 	}
 	return *r
 }
@@ -128,13 +164,16 @@ const maxDetail = 100 // bytes; the volunteer chooses them
 // hub's own, the same for all.
 var driven = []string{"webgpu", "webgl", "vulkan", "cuda"}
 
-// identity is what may relate a device of m to those of other volunteers.
-func (m *Member) identity(dev int) trust.Identity {
-	id := trust.Identity{Block: m.block, Created: m.created, Build: m.agent}
-	if slices.Contains(driven, m.devices[dev].Lane) {
-		id.Class = m.classes[dev]
+// identities are what may relate devices of a volunteer to those of others.
+func identities(devices []Device, block, agent string, created time.Time) []trust.Identity {
+	list := make([]trust.Identity, len(devices))
+	for i, d := range devices {
+		list[i] = trust.Identity{Block: block, Created: created, Build: agent}
+		if slices.Contains(driven, d.Lane) {
+			list[i].Class = classOf(d)
+		}
 	}
-	return id
+	return list
 }
 
 // Block is the network block an address belongs to: one subscriber's, as far

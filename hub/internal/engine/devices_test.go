@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/ledger"
-	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 	"github.com/shoal-compute/shoal/hub/job"
 )
@@ -15,10 +14,7 @@ import (
 // A driver that fails for many is told from people who lie: the first stakes
 // are lost, and given back once the whole class is seen to fail.
 func TestBrokenDriverIsPardoned(t *testing.T) {
-	e := &Engine{log: slog.New(slog.DiscardHandler), devices: &devices{
-		known: map[deviceKey]*DeviceRecord{}, population: trust.NewPopulation(), curves: map[string]trust.Curve{},
-		stakes: map[volunteer.ID]ledger.Amount{}, slashed: map[deviceKey]ledger.Amount{},
-	}}
+	e := &Engine{log: slog.New(slog.DiscardHandler), devices: newDevices()}
 	now := time.Unix(1, 0)
 	for i := range 100 {
 		for range 300 {
@@ -36,8 +32,8 @@ func TestBrokenDriverIsPardoned(t *testing.T) {
 		}
 		e.devices.stakes[v] = 10
 		var c Commit
-		r := Result{Job: "j", Shard: 1, Volunteer: v, Lane: "webgl", Output: job.Hash{1}}
-		if err := e.punish(&c, &shard{id: 1}, r, news{truth: &job.Hash{2}}, now); err != nil {
+		r := Result{Job: "j", Shard: 1, Volunteer: v, Lane: "webgl", Class: class, Output: job.Hash{1}}
+		if err := e.punish(&c, r, fault{auditedWrong, true}, now); err != nil {
 			t.Fatal(err)
 		}
 		if len(c.Marks) != 1 || len(c.Devices) != 1 || !c.Devices[0].Caught {
@@ -65,9 +61,9 @@ func TestBrokenDriverIsPardoned(t *testing.T) {
 	}
 	// One liar among many who are right stays a liar.
 	var c Commit
-	r := Result{Job: "j", Volunteer: volunteer.ID{1, 7}, Lane: "cpu", Output: job.Hash{1}}
+	r := Result{Job: "j", Volunteer: volunteer.ID{1, 7}, Lane: "cpu", Class: "cpu", Output: job.Hash{1}}
 	e.devices.stakes[r.Volunteer] = 10
-	if err := e.punish(&c, &shard{}, r, news{truth: &job.Hash{2}}, now); err != nil {
+	if err := e.punish(&c, r, fault{auditedWrong, true}, now); err != nil {
 		t.Fatal(err)
 	}
 	if len(c.Ledger) != 1 || e.devices.stakes[r.Volunteer] != 0 {
@@ -78,11 +74,8 @@ func TestBrokenDriverIsPardoned(t *testing.T) {
 // That more volunteers say otherwise costs the lane and no stake: it may be
 // they who lie.
 func TestMajorityIsNoProof(t *testing.T) {
-	e := &Engine{log: slog.New(slog.DiscardHandler), devices: &devices{
-		known: map[deviceKey]*DeviceRecord{}, population: trust.NewPopulation(), curves: map[string]trust.Curve{},
-		stakes: map[volunteer.ID]ledger.Amount{}, slashed: map[deviceKey]ledger.Amount{},
-	}}
-	r := Result{Job: "j", Volunteer: volunteer.ID{3}, Lane: "cpu"}
+	e := &Engine{log: slog.New(slog.DiscardHandler), devices: newDevices()}
+	r := Result{Job: "j", Volunteer: volunteer.ID{3}, Lane: "cpu", Class: "cpu"}
 	e.devices.stakes[r.Volunteer] = 10
 	for _, tc := range []struct {
 		news    news
@@ -96,7 +89,7 @@ func TestMajorityIsNoProof(t *testing.T) {
 		t.Run(fmt.Sprint(tc.dispute, tc.lost), func(t *testing.T) {
 			e.devices.stakes[r.Volunteer] = 10
 			var c Commit
-			if err := e.punish(&c, &shard{dispute: tc.dispute}, r, tc.news, time.Unix(1, 0)); err != nil {
+			if err := e.punish(&c, r, tc.news.fault(&shard{dispute: tc.dispute}, r), time.Unix(1, 0)); err != nil {
 				t.Fatal(err)
 			}
 			if lost := e.devices.stakes[r.Volunteer] == 0; lost != tc.lost || len(c.Marks) != 1 {

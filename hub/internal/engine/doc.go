@@ -24,14 +24,18 @@
 // results differ the volunteers play a dispute (challenge.go); where that tells
 // nothing, where a lot falls, or where nobody unrelated is left to ask, the hub
 // runs the shard itself (inquiry.go). One idle, little-known device at a time is
-// given a shard whose answer is known (canary.go).
+// given a shard whose answer is known (canary.go). Who may vouch for whom is in
+// company.go, what a job's limit allows for it in credits.go.
 //
 // Whoever is proved wrong loses the lane and the stake (consequence.go), and
 // everything that rests on its word alone is run again (repair.go). If a result
-// that a round was folded from turns out wrong, the job goes back to a checkpoint
-// before it: verdicts from there on are withdrawn, the generation that is part
-// of every lease is raised, and the rounds are done anew. For that the inputs of
-// settled rounds (retain.go) and some checkpoints (drive.go) are kept.
+// that a round was folded from turns out wrong, all who returned it are caught,
+// and the job goes back to a checkpoint before it (rewind.go): verdicts from the
+// wrong one on are withdrawn, the generation that is part of every lease is
+// raised, and the rounds are done anew. For that the inputs of settled rounds
+// (retain.go) and some checkpoints (drive.go) are kept. What is needed of this is
+// in the store with the mark itself, so a hub that is killed in between takes it
+// up with the job.
 //
 // # What a run's blobs are
 //
@@ -45,7 +49,8 @@
 //
 //   - Run owns one goroutine that plans (schedule.go) whenever it is kicked,
 //     a lease passes its deadline or an attempt becomes overdue;
-//   - a job's inquiries and its repair, which end with the job;
+//   - a job's inquiries and its repair, which its driver waits for before it
+//     ends the job;
 //   - one driver per running job (drive.go), which alone touches the job's
 //     job.Run, and with it one that writes the last round's report;
 //   - sessions call Member's methods from goroutines of their own. A result is

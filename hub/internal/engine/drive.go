@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/blobs"
-	"github.com/shoal-compute/shoal/hub/internal/ledger"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/job"
 )
@@ -65,8 +64,7 @@ func (e *Engine) holdStored(ctx context.Context, j *jobRun) error {
 func (e *Engine) drive(ctx context.Context, j *jobRun) {
 	log := e.log.With("job", j.record.ID)
 	defer e.retire(j)
-	artifacts, err := e.runJob(ctx, j)
-	e.close(j)
+	artifacts, err := e.runWithHelp(ctx, j)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 		if errors.Is(err, context.Canceled) {
@@ -107,14 +105,39 @@ func (e *Engine) drive(ctx context.Context, j *jobRun) {
 	e.events.publish(j.record.ID, Event{Type: "state", State: state, Reason: reason})
 }
 
+// runWithHelp runs a job and whoever helps it: inquiries and repairs. When it
+// returns nothing more is written about the job's shards.
+func (e *Engine) runWithHelp(ctx context.Context, j *jobRun) ([]Artifact, error) {
+	work, stop := context.WithCancel(ctx)
+	defer stop()
+	e.mu.Lock()
+	j.start = func(f func(context.Context)) { j.helpers.Go(func() { f(work) }) }
+	e.mu.Unlock()
+	artifacts, err := e.runJob(ctx, j)
+	stop()
+	e.close(j)
+	j.helpers.Wait()
+	return artifacts, err
+}
+
 // close ends what is left of a job's round and turns later results away.
 func (e *Engine) close(j *jobRun) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.dropAttempts(func(_ *shard, a *attempt) bool { return a.lease.Job == j.record.ID }, "the job has ended")
-	j.ended, j.round = true, nil
-	close(j.changed)
-	j.changed = make(chan struct{})
+	j.ended, j.start = true, nil
+	e.dropRound(j, "the job has ended")
+	j.tell()
+	e.mu.Unlock()
+	j.writes.Wait()
+}
+
+// dropRound ends what is left of a job's round. What is being committed for it
+// is waited for by j.writes. The caller holds mu.
+func (e *Engine) dropRound(j *jobRun, why string) {
+	e.dropAttempts(func(_ *shard, a *attempt) bool { return a.lease.Job == j.record.ID }, why)
+	for _, m := range e.members {
+		m.dropCanaries(func(c *canary) bool { return c.job == j }, why)
+	}
+	j.round = nil
 }
 
 // seal has the log of an ending job's receipts written.
@@ -138,6 +161,12 @@ func (e *Engine) runJob(ctx context.Context, j *jobRun) ([]Artifact, error) {
 		return nil, err
 	}
 	defer cancel()
+	artifacts, err := e.runInTime(ctx, j, spec, kind)
+	return artifacts, cause(ctx, err)
+}
+
+// runInTime is runJob with ctx ending at the job's deadline.
+func (e *Engine) runInTime(ctx context.Context, j *jobRun, spec *job.Spec, kind job.Kind) ([]Artifact, error) {
 	policy, err := trust.NewPolicy(spec.Trust)
 	if err != nil {
 		return nil, err
@@ -157,18 +186,20 @@ func (e *Engine) runJob(ctx context.Context, j *jobRun) ([]Artifact, error) {
 		return nil, stored(err)
 	}
 	for {
-		artifacts, err := e.resume(ctx, j, kind)
+		artifacts, err := e.runOnce(ctx, j, kind)
 		if !errors.Is(err, errRollback) {
-			return artifacts, cause(ctx, err)
+			return artifacts, err
 		}
 		if err := e.rewind(ctx, j); err != nil {
-			return nil, cause(ctx, err)
+			return nil, err
 		}
 	}
 }
 
-// resume runs a job from its last checkpoint until it is done or taken back.
-func (e *Engine) resume(ctx context.Context, j *jobRun, kind job.Kind) ([]Artifact, error) {
+// runOnce runs a job from its last checkpoint until it is done, or taken back:
+// errRollback. Being taken back ends ctx in the middle of anything, so what fails
+// because of that is no fault of the store.
+func (e *Engine) runOnce(ctx context.Context, j *jobRun, kind job.Kind) ([]Artifact, error) {
 	ctx, restart := context.WithCancelCause(ctx)
 	defer restart(nil)
 	e.mu.Lock()
@@ -178,6 +209,13 @@ func (e *Engine) resume(ctx context.Context, j *jobRun, kind job.Kind) ([]Artifa
 	if back { // found while there was nothing to restart
 		return nil, errRollback
 	}
+	artifacts, err := e.resume(ctx, j, kind)
+	e.withdrawRound(j)
+	return artifacts, cause(ctx, err)
+}
+
+// resume runs a job from its last checkpoint.
+func (e *Engine) resume(ctx context.Context, j *jobRun, kind job.Kind) ([]Artifact, error) {
 	list, err := e.config.Store.Checkpoints(ctx, j.record.ID)
 	if err != nil {
 		return nil, stored(err)
@@ -195,23 +233,20 @@ func (e *Engine) resume(ctx context.Context, j *jobRun, kind job.Kind) ([]Artifa
 	seen := &recorder{holder: j.holder, put: map[job.Hash]bool{}}
 	run, err := kind.Start(ctx, j.spec, e.env(seen), c.Record)
 	if err != nil {
-		return nil, cause(ctx, err)
+		return nil, err
 	}
 	defer run.Close()
-	artifacts, err := e.rounds(ctx, j, run, seen.stop())
-	e.withdrawRound(j)
-	return artifacts, cause(ctx, err)
+	return e.rounds(ctx, j, run, seen.stop())
 }
 
 // withdrawRound closes the round that a job left open when it was taken back.
 func (e *Engine) withdrawRound(j *jobRun) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if j.round == nil {
-		return
-	}
-	e.dropAttempts(func(_ *shard, a *attempt) bool { return a.lease.Job == j.record.ID }, "the round is done again")
-	j.round = nil
+	e.dropRound(j, "the round is done again")
+	e.mu.Unlock()
+	// A verdict that is written after the withdrawal would be about inputs that
+	// are no longer the shard's.
+	j.writes.Wait()
 }
 
 // cause replaces an error by the reason for which ctx ended, if it did.
@@ -306,7 +341,9 @@ func (e *Engine) rounds(ctx context.Context, j *jobRun, run job.Run, started map
 // finishRound stores a round's report, with the checkpoint after it if there
 // is one, and then tells it.
 func (e *Engine) finishRound(ctx context.Context, j *jobRun, r job.Report, c *Checkpoint, drop []int) error {
-	if err := e.config.Store.FinishRound(ctx, j.record.ID, r, c, drop); err != nil {
+	// To its end, even where the job goes back meanwhile: what was recorded after
+	// the withdrawal would stay.
+	if err := e.config.Store.FinishRound(context.WithoutCancel(ctx), j.record.ID, r, c, drop); err != nil {
 		return stored(err)
 	}
 	e.report(j, r)
@@ -414,10 +451,10 @@ func (e *Engine) collect(ctx context.Context, j *jobRun, r job.Round) ([][][]byt
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	e.setRound(j, nil, r.Index+1)
-	if err := e.keepRound(ctx, j, rd); err != nil {
+	if err := e.keepRound(ctx, j, rd); err != nil { // first: a repair may need an input
 		return nil, err
 	}
+	e.setRound(j, nil, r.Index+1)
 	outputs := make([][][]byte, len(rd.shards))
 	for i, s := range rd.shards {
 		encoded, err := j.holder.Get(ctx, s.verdict.Result)
@@ -440,31 +477,14 @@ func (e *Engine) setRound(j *jobRun, rd *round, at int) {
 			e.inquire(j, s)
 		}
 	}
-	close(j.changed)
-	j.changed = make(chan struct{})
+	j.tell()
 	signal(e.kick)
 }
 
-// checkCredits refuses a round that would take the job over its limit. Only
-// confirmed replicas are paid, so a round's price is known before it starts.
-func (e *Engine) checkCredits(ctx context.Context, j *jobRun, rd *round) error {
-	limit := ledger.Amount(j.spec.Limits.Credits)
-	if limit == 0 {
-		return nil
-	}
-	balance, err := e.config.Store.Balance(ctx, ledger.JobAccount(j.record.ID))
-	if err != nil {
-		return stored(err)
-	}
-	price := -balance
-	replicas := ledger.Amount(max(j.spec.Trust.Replicas, 1))
-	for _, s := range rd.open {
-		price += ledger.Credit(s.program.cost(s.shard)) * replicas
-	}
-	if price > limit {
-		return fmt.Errorf("limits.credits: round %d would bring the cost to %d, over the limit of %d", rd.index, price, limit)
-	}
-	return nil
+// tell wakes whoever waits for the job to change. The caller holds mu.
+func (j *jobRun) tell() {
+	close(j.changed)
+	j.changed = make(chan struct{})
 }
 
 func (e *Engine) report(j *jobRun, r job.Report) {

@@ -96,6 +96,7 @@ type Engine struct {
 	exec chan struct{} // cap 1: one audit at a time
 
 	hearings hearings
+	books    sync.Mutex // held while credit is taken back
 
 	mu      sync.Mutex
 	broken  error     // the first failure to write: the hub must stop
@@ -211,7 +212,6 @@ func (e *Engine) startJobs(ctx context.Context, running *sync.WaitGroup) bool {
 		if j.cancelled != nil {
 			cancel(j.cancelled)
 		}
-		j.start = func(f func(context.Context)) { running.Go(func() { f(jobCtx) }) }
 		running.Go(func() {
 			defer cancel(nil)
 			e.drive(jobCtx, j)

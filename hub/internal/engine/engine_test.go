@@ -152,7 +152,11 @@ func TestKept(t *testing.T) {
 	if set := k.blobs(); k.bytes != 15 || set[a] || !set[b] || !set[shared] || !set[c] {
 		t.Errorf("over the limit %d bytes stay: %v", k.bytes, set)
 	}
-	k.cut()
+	k.add(store, 1, []job.Hash{b, shared}, 15) // done again
+	if len(k.rounds) != 2 || k.bytes != 15 {
+		t.Errorf("%d rounds and %d bytes stay after one was done again", len(k.rounds), k.bytes)
+	}
+	k.cut(2)
 	if set := k.blobs(); k.bytes != 12 || set[c] {
 		t.Errorf("without the newest %d bytes stay: %v", k.bytes, set)
 	}

@@ -61,7 +61,7 @@ func (e *Engine) inquire(j *jobRun, s *shard) {
 // from one before. The caller holds mu.
 func (e *Engine) playable(rivals []Result) bool {
 	for _, r := range rivals {
-		if e.absent[r.Volunteer] || e.devices.get(e.deviceOf(r)).Caught {
+		if e.absent[r.Volunteer] || e.devices.liars[r.Volunteer] {
 			return false
 		}
 	}

@@ -24,6 +24,11 @@ const laneSandbox = "sandbox"
 
 func (d Device) sandbox() bool { return d.Lane == laneSandbox }
 
+// fits reports whether a device can run shards of a program.
+func (d Device) fits(p Program) bool {
+	return d.sandbox() == (p.Task != nil) && (d.Memory == 0 || d.Memory >= p.PeakBytes)
+}
+
 // Unfit is a lane of a volunteer's machine that failed there and is not
 // offered.
 type Unfit struct{ Lane, Detail, Reason string }
@@ -70,14 +75,12 @@ const noticeQueue = 128
 
 // Member is one connected volunteer. Its methods are safe for concurrent use.
 type Member struct {
-	engine  *Engine
-	id      volunteer.ID
-	agent   string
-	devices []Device
-	classes []string // of the devices
-	block   string   // network block, "" unknown
-	created time.Time
-	notices chan Notice
+	engine     *Engine
+	id         volunteer.ID
+	devices    []Device
+	classes    []string         // by device
+	identities []trust.Identity // by device
+	notices    chan Notice
 
 	// Guarded by Engine.mu.
 	consent  time.Time // leases are given until then
@@ -88,10 +91,9 @@ type Member struct {
 	excluded []bool  // by device
 	marks    map[string]int
 	credit   ledger.Amount
-	since    time.Time
 	deaf     bool // notices is closed
 	canaries []*canary
-	tested   string              // the round of its last canary
+	tested   trial               // its last canary
 	asked    map[[32]byte]*asked // by case: questions that wait for an answer
 	left     bool
 }
@@ -99,24 +101,21 @@ type Member struct {
 // Join connects a volunteer from a network block. It gets no lease before
 // Consent and Want.
 func (e *Engine) Join(ctx context.Context, id volunteer.ID, agent, block string, devices []Device) (*Member, error) {
-	now := e.config.Now()
-	known, err := e.config.Store.See(ctx, id, agent, now)
+	known, err := e.config.Store.See(ctx, id, agent, e.config.Now())
 	if err != nil {
 		return nil, err
 	}
 	m := &Member{
-		engine: e, id: id, agent: agent, devices: devices,
-		notices:  make(chan Notice, noticeQueue),
-		want:     make([]int, len(devices)),
-		load:     make([]int, len(devices)),
-		speed:    make([]int64, len(devices)),
-		excluded: make([]bool, len(devices)),
-		classes:  make([]string, len(devices)),
-		block:    block,
-		created:  known.First,
-		marks:    known.Marks,
-		credit:   known.Credit + known.Stake,
-		since:    now,
+		engine: e, id: id, devices: devices,
+		classes:    make([]string, len(devices)),
+		identities: identities(devices, block, agent, known.First),
+		notices:    make(chan Notice, noticeQueue),
+		want:       make([]int, len(devices)),
+		load:       make([]int, len(devices)),
+		speed:      make([]int64, len(devices)),
+		excluded:   make([]bool, len(devices)),
+		marks:      known.Marks,
+		credit:     known.Credit + known.Stake,
 	}
 	for i, d := range devices {
 		m.classes[i] = classOf(d)
@@ -140,6 +139,14 @@ func (m *Member) exclude() {
 	for i, d := range m.devices {
 		m.excluded[i] = trust.Excluded(m.marks[d.Lane]) || m.engine.devices.population.Quarantined(m.classes[i])
 	}
+}
+
+// class is that of the device of a lane.
+func (m *Member) class(lane string) string {
+	if i := slices.IndexFunc(m.devices, func(d Device) bool { return d.Lane == lane }); i >= 0 {
+		return m.classes[i]
+	}
+	return lane
 }
 
 // Notices yields what the volunteer must be told, in order. It is closed when
@@ -213,13 +220,7 @@ func (m *Member) Return(tokens [][]byte) {
 	m.engine.mu.Lock()
 	defer m.engine.mu.Unlock()
 	until := m.engine.config.Now().Add(returnPause)
-	m.canaries = slices.DeleteFunc(m.canaries, func(c *canary) bool {
-		if given[string(c.token)] {
-			m.load[c.device]--
-			return true
-		}
-		return false
-	})
+	m.dropCanaries(func(c *canary) bool { return given[string(c.token)] }, "")
 	m.engine.dropAttempts(func(s *shard, a *attempt) bool {
 		if a.member != m || !given[string(a.token)] {
 			return false

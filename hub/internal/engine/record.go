@@ -69,6 +69,7 @@ type Result struct {
 	Shard     ShardID
 	Volunteer volunteer.ID
 	Lane      string
+	Class     string   // of the device, which is a lane and what its volunteer says of it
 	Output    job.Hash // of the encoded outputs, which are a blob of that name
 	Token     []byte   // with Output, what Signature covers (protocol.ResultBytes)
 	Signature [64]byte
@@ -134,18 +135,18 @@ type Change struct {
 	Standing  trust.Standing
 }
 
-// Commit is everything that follows from one result or one audit of a shard,
-// all or nothing.
+// Commit is everything that follows from one result, one audit or one fault
+// found, all or nothing.
 type Commit struct {
 	Job      string
 	Shard    ShardID
-	Result   *Result              // the newest; nil when an audit or a dispute has spoken
+	Result   *Result              // the newest; nil when something else has spoken
 	Changes  []Change             // earlier results of the shard
 	Accepted *Acceptance          // set when this settles the shard
 	Ledger   []ledger.Transaction // payments and slashes
 	Marks    []Mark
 	Devices  []DeviceRecord // as they are from now on
-	Spent    int64          // executions that settle nothing: canaries
+	Spent    int64          // executions that settle nothing: canaries, and some of repairs
 }
 
 // Account sums up what a job's acceptances are worth and what they took.

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 
-	"github.com/shoal-compute/shoal/hub/internal/ledger"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 	"github.com/shoal-compute/shoal/hub/job"
@@ -17,14 +18,13 @@ import (
 var errRollback = errors.New("engine: results were refuted; the job goes back")
 
 // recheck has looked at again, in every running job, what rests on the word of
-// volunteers who were caught. The caller holds mu.
-func (e *Engine) recheck(caught map[volunteer.ID]bool) {
+// those who were caught. The caller holds mu.
+func (e *Engine) recheck() {
 	for _, j := range e.active {
-		if j.terms == nil || j.start == nil || j.ended {
-			continue
+		if j.terms != nil && j.start != nil {
+			e.doubt(j)
+			e.startRepair(j)
 		}
-		e.doubt(j, caught)
-		e.startRepair(j)
 	}
 }
 
@@ -32,34 +32,25 @@ func (e *Engine) recheck(caught map[volunteer.ID]bool) {
 // the job: somebody may have been caught just before the hub was killed. The
 // caller holds mu.
 func (e *Engine) startRepair(j *jobRun) {
-	if j.repairing {
+	switch {
+	case j.terms == nil || j.start == nil:
+	case j.repairing:
 		j.again = true
-		return
+	default:
+		j.repairing = true
+		j.start(func(ctx context.Context) { e.repair(ctx, j) })
 	}
-	j.repairing = true
-	j.start(func(ctx context.Context) {
-		if err := e.repair(ctx, j); err != nil && ctx.Err() == nil && j.cancel != nil {
-			j.cancel(fmt.Errorf("repair: %w", err))
-		}
-	})
 }
 
-// doubt takes away what caught volunteers' pending results weighed. The caller
-// holds mu.
-func (e *Engine) doubt(j *jobRun, caught map[volunteer.ID]bool) {
+// doubt judges again what caught volunteers have pending. The caller holds mu.
+func (e *Engine) doubt(j *jobRun) {
 	if j.round == nil {
 		return
 	}
 	for _, s := range j.round.open {
-		doubted := false
-		for i, r := range s.results {
-			if caught[r.Volunteer] && r.Standing == trust.Pending {
-				s.results[i].Risk, s.results[i].Alone = trust.Worthless, false
-				doubted = true
-			}
-		}
-		if doubted {
-			s.verdict = j.policy.Judge(j.facts(s, s.results, nil))
+		doubted := func(r Result) bool { return r.Standing == trust.Pending && e.devices.liars[r.Volunteer] }
+		if slices.ContainsFunc(s.results, doubted) {
+			e.reweigh(j, s)
 			e.inquire(j, s)
 		}
 	}
@@ -67,96 +58,115 @@ func (e *Engine) doubt(j *jobRun, caught map[volunteer.ID]bool) {
 
 // repair runs again what was accepted on the word of volunteers who were caught,
 // and nobody else upholds. If a result turns out wrong, or can no longer be run
-// again, the job goes back to before it.
-func (e *Engine) repair(ctx context.Context, j *jobRun) error {
+// again, the job goes back to before it; an error ends the job.
+func (e *Engine) repair(ctx context.Context, j *jobRun) {
 	for {
-		from, err := e.recheckOnce(ctx, j)
+		err := e.recheckOnce(ctx, j)
 		e.mu.Lock()
-		if err == nil && from >= 0 && (j.rollback < 0 || from < j.rollback) {
-			j.rollback = from
-		}
-		if err != nil || !j.again {
-			j.repairing = false
-			restart := func() {}
-			if err == nil && j.rollback >= 0 && j.restart != nil {
-				restart = j.restart
-			}
-			close(j.changed) // the driver may wait for this
-			j.changed = make(chan struct{})
+		if err == nil && j.again {
+			j.again = false
 			e.mu.Unlock()
-			restart()
-			return err
+			continue
 		}
-		j.again = false
-		e.mu.Unlock()
+		defer e.mu.Unlock()
+		if err != nil && ctx.Err() == nil {
+			j.cancel(fmt.Errorf("repair: %w", err)) // before the driver may go on
+		}
+		j.repairing = false
+		if j.rollback >= 0 && j.restart != nil {
+			j.restart()
+		}
+		j.tell()
+		return
 	}
 }
 
-// recheckOnce returns the first round with a result that does not stand, or -1.
-func (e *Engine) recheckOnce(ctx context.Context, j *jobRun) (int, error) {
+// goBack notes that a job has to go back to before a round. The caller holds mu.
+func (j *jobRun) goBack(round int) {
+	if j.rollback < 0 || round < j.rollback {
+		j.rollback = round
+	}
+}
+
+// upholdEvery is how many results are upheld before that is noted: what a hub
+// that is stopped in the middle has to do again.
+const upholdEvery = 64
+
+// recheckOnce looks at every accepted result, up to the round to which the job
+// goes back anyway.
+func (e *Engine) recheckOnce(ctx context.Context, j *jobRun) error {
 	settled, err := e.config.Store.Acceptances(ctx, j.record.ID, 0, NewShardID(maxRound, 0))
 	if err != nil {
-		return -1, stored(err)
+		return stored(err)
 	}
 	results, err := e.config.Store.Results(ctx, j.record.ID, 0, NewShardID(maxRound, 0))
 	if err != nil {
-		return -1, stored(err)
+		return stored(err)
 	}
-	supporters := map[ShardID][]trust.Supporter{}
+	by := map[ShardID][]Result{}
 	for _, r := range results {
 		if r.Standing == trust.Confirmed {
-			supporters[r.Shard] = append(supporters[r.Shard], trust.Supporter{Volunteer: r.Volunteer, Risk: r.Risk})
+			by[r.Shard] = append(by[r.Shard], r)
 		}
 	}
 	list := make([]trust.Support, len(settled))
 	byShard := map[ShardID]Acceptance{}
 	for i, a := range settled {
-		list[i] = trust.Support{Round: a.Shard.Round(), Index: a.Shard.Index(), By: supporters[a.Shard], Audited: a.Path == Audited}
+		list[i] = trust.Support{Round: a.Shard.Round(), Index: a.Shard.Index(), Audited: a.Path == Audited}
+		for _, r := range by[a.Shard] {
+			list[i].By = append(list[i].By, trust.Supporter{Volunteer: r.Volunteer, Risk: r.Risk})
+		}
 		byShard[a.Shard] = a
 	}
 	plan := j.terms.Recheck(list, e.caught())
 	if len(plan.Rerun) > 0 {
 		e.log.Warn("results are run again", "job", j.record.ID, "shards", len(plan.Rerun), "from_round", plan.Rollback)
 	}
-	from := -1
 	var upheld []Acceptance
 	for _, s := range plan.Rerun {
-		id := NewShardID(s.Round, s.Index)
-		if from >= 0 && s.Round >= from {
-			break // it will be computed anew anyway
+		e.mu.Lock()
+		anew := j.rollback >= 0 && s.Round >= j.rollback
+		e.mu.Unlock()
+		if anew {
+			break
 		}
-		right, err := e.stands(ctx, j, byShard[id])
+		a := byShard[NewShardID(s.Round, s.Index)]
+		right, err := e.stands(ctx, j, a, by[a.Shard])
 		if err != nil {
-			return -1, err
+			return errors.Join(err, e.uphold(ctx, j, upheld))
 		}
 		if right {
-			upheld = append(upheld, byShard[id])
-			continue
+			upheld = append(upheld, a)
 		}
-		from = s.Round
+		if len(upheld) == upholdEvery {
+			if err := e.uphold(ctx, j, upheld); err != nil {
+				return err
+			}
+			upheld = upheld[:0]
+		}
 	}
+	return e.uphold(ctx, j, upheld)
+}
+
+func (e *Engine) uphold(ctx context.Context, j *jobRun, upheld []Acceptance) error {
 	e.mu.Lock()
 	j.account.Spend(int64(len(upheld)))
 	e.mu.Unlock()
-	return from, stored(e.config.Store.Uphold(context.WithoutCancel(ctx), j.record.ID, upheld))
+	return stored(e.config.Store.Uphold(context.WithoutCancel(ctx), j.record.ID, upheld))
 }
 
 // caught returns who was proved wrong with any device.
 func (e *Engine) caught() func(volunteer.ID) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	set := map[volunteer.ID]bool{}
-	for k, r := range e.devices.known {
-		if r.Caught {
-			set[k.volunteer] = true
-		}
-	}
+	set := maps.Clone(e.devices.liars)
 	return func(v volunteer.ID) bool { return set[v] }
 }
 
-// stands runs an accepted shard again. What cannot be run any more, because
-// its inputs are gone, does not stand.
-func (e *Engine) stands(ctx context.Context, j *jobRun, a Acceptance) (bool, error) {
+// stands runs an accepted shard again. If its output turns out wrong, whoever
+// returned it has lied, caught before or not, and the job goes back; it also
+// goes back if the inputs are no longer here.
+func (e *Engine) stands(ctx context.Context, j *jobRun, a Acceptance, by []Result) (bool, error) {
 	e.mu.Lock()
 	open := j.round.find(a.Shard)
 	e.mu.Unlock()
@@ -170,43 +180,44 @@ func (e *Engine) stands(ctx context.Context, j *jobRun, a Acceptance) (bool, err
 		}
 	}
 	h, _, err := e.execute(ctx, j, s)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		e.log.Warn("inputs are gone: the job goes back instead", "job", j.record.ID, "shard", a.Shard.String())
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		j.goBack(a.Shard.Round())
 		return false, nil
+	case err != nil || h == a.Output:
+		return err == nil, err
 	}
-	return h == a.Output, err
+	return false, e.refute(ctx, j, a, by)
 }
 
-// restore makes sure that the outputs of a settled shard are here: after a job
-// went back, those of earlier rounds are made again.
-func (e *Engine) restore(ctx context.Context, j *jobRun, s *shard, a Acceptance) error {
-	if e.config.Blobs.Has(a.Output) {
-		j.holder.Hold(a.Output)
-		return nil
+// refute takes an accepted result to have been run again and found wrong.
+func (e *Engine) refute(ctx context.Context, j *jobRun, a Acceptance, by []Result) error {
+	e.mu.Lock()
+	j.goBack(a.Shard.Round())
+	var wrong []Result
+	for _, r := range by {
+		if !e.devices.liars[r.Volunteer] && r.Output == a.Output {
+			wrong = append(wrong, r)
+		}
 	}
-	h, _, err := e.execute(ctx, j, s.shard)
-	if err != nil {
-		return fmt.Errorf("engine: outputs of shard %v: %w", s.id, err)
-	}
-	if h != a.Output {
-		return fmt.Errorf("engine: shard %v was accepted with other outputs than it has", s.id)
-	}
-	return nil
+	e.mu.Unlock()
+	return e.convict(ctx, j.record.ID, a.Shard, wrong, auditedWrong, 1)
 }
 
-// settleRepairs waits until no recheck is under way. It returns errRollback
-// when the job has to go back.
-func (e *Engine) settleRepairs(ctx context.Context, j *jobRun) error {
+// afterRepairs calls f once no repair is under way, with mu held.
+func (e *Engine) afterRepairs(ctx context.Context, j *jobRun, f func()) error {
 	for {
 		e.mu.Lock()
-		repairing, back, changed := j.repairing, j.rollback >= 0, j.changed
-		e.mu.Unlock()
-		switch {
-		case !repairing && back:
-			return errRollback
-		case !repairing:
+		if !j.repairing {
+			defer e.mu.Unlock()
+			f()
 			return nil
 		}
+		changed := j.changed
+		e.mu.Unlock()
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -215,87 +226,15 @@ func (e *Engine) settleRepairs(ctx context.Context, j *jobRun) error {
 	}
 }
 
-// rewind takes a job back to before the round that its repair found. What was
-// refuted there is charged to whoever returned it; everything else that was
-// computed on top of it was computed right, and stays paid.
-func (e *Engine) rewind(ctx context.Context, j *jobRun) error {
-	if err := e.settleRepairs(ctx, j); !errors.Is(err, errRollback) {
+// settleRepairs waits until no repair is under way. It returns errRollback when
+// the job has to go back.
+func (e *Engine) settleRepairs(ctx context.Context, j *jobRun) error {
+	back := false
+	if err := e.afterRepairs(ctx, j, func() { back = j.rollback >= 0 }); err != nil {
 		return err
 	}
-	e.mu.Lock()
-	from := j.rollback
-	j.rollback = -1
-	w := Withdrawal{Job: j.record.ID, From: from, Generation: j.record.Generation + 1, At: e.config.Now()}
-	e.mu.Unlock()
-	var err error
-	if w.Ledger, err = e.chargeBack(ctx, j, from); err != nil {
-		return err
+	if back {
+		return errRollback
 	}
-	if err := e.config.Store.Withdraw(context.WithoutCancel(ctx), w); err != nil {
-		return stored(err)
-	}
-	account, err := e.config.Store.Account(ctx, j.record.ID)
-	if err != nil {
-		return stored(err)
-	}
-	e.mu.Lock()
-	j.record.Generation = w.Generation
-	spent := j.account.Executed
-	j.account = account
-	j.account.Spend(spent - account.Executed) // what was withdrawn was executed all the same
-	e.mu.Unlock()
-	for len(j.kept.rounds) > 0 && j.kept.rounds[len(j.kept.rounds)-1].index >= from {
-		j.kept.cut()
-	}
-	e.log.Warn("job goes back", "job", j.record.ID, "round", from, "generation", w.Generation)
-	e.events.publish(j.record.ID, Event{Type: "state", State: Running, Reason: fmt.Sprintf("round %d is done again: a result was refuted", from)})
 	return nil
-}
-
-// chargeBack takes back what caught volunteers were paid for what is withdrawn,
-// as far as they still have it: what was kept as stake is lost already.
-func (e *Engine) chargeBack(ctx context.Context, j *jobRun, from int) ([]ledger.Transaction, error) {
-	settled, err := e.config.Store.Acceptances(ctx, j.record.ID, NewShardID(from, 0), NewShardID(maxRound, 0))
-	if err != nil {
-		return nil, stored(err)
-	}
-	results, err := e.config.Store.Results(ctx, j.record.ID, NewShardID(from, 0), NewShardID(maxRound, 0))
-	if err != nil {
-		return nil, stored(err)
-	}
-	ops := map[ShardID]int64{}
-	for _, a := range settled {
-		ops[a.Shard] = a.Ops
-	}
-	caught := e.caught()
-	now := e.config.Now()
-	left := map[volunteer.ID]ledger.Amount{}
-	var list []ledger.Transaction
-	for _, r := range results {
-		if r.Standing != trust.Confirmed || !caught(r.Volunteer) {
-			continue
-		}
-		if _, known := left[r.Volunteer]; !known {
-			if left[r.Volunteer], err = e.config.Store.Balance(ctx, ledger.VolunteerAccount(r.Volunteer)); err != nil {
-				return nil, stored(err)
-			}
-		}
-		each := min(ledger.Credit(ops[r.Shard]), left[r.Volunteer])
-		if each <= 0 {
-			continue
-		}
-		left[r.Volunteer] -= each
-		list = append(list, ledger.Transaction{
-			At: now,
-			Reference: ledger.Reference{
-				Job: r.Job, Shard: uint64(r.Shard), Output: r.Output.String(),
-				Reason: fmt.Sprintf("taken back: shard %v was withdrawn, and its volunteer has been proved wrong", r.Shard),
-			},
-			Entries: []ledger.Entry{{Account: ledger.VolunteerAccount(r.Volunteer), Amount: -each}, {Account: ledger.JobAccount(r.Job), Amount: each}},
-		})
-		e.mu.Lock()
-		e.connected(r.Volunteer, func(m *Member) { m.credit -= each })
-		e.mu.Unlock()
-	}
-	return list, nil
 }

@@ -36,8 +36,8 @@ func (m *Member) Seal(ctx context.Context, l lease.Lease, token []byte, seal [32
 	if !l.Sealed {
 		return fmt.Errorf("%w: this lease has none", ErrBadSeal)
 	}
-	if m.sealCanary(l, seal) {
-		return nil
+	if canary, err := m.sealCanary(l, seal); canary {
+		return err
 	}
 	e := m.engine
 	j, s, err := e.locate(ctx, l)
@@ -52,7 +52,7 @@ func (m *Member) Seal(ctx context.Context, l lease.Lease, token []byte, seal [32
 	}
 	if a.opened {
 		if *a.seal != seal {
-			return fmt.Errorf("%w: another one was opened", ErrBadSeal)
+			return errOpened
 		}
 		m.notify(OpenNotice{Token: a.token}) // again, after a reconnect
 		return nil
@@ -75,7 +75,7 @@ func (m *Member) Result(ctx context.Context, d Delivery) (VerdictNotice, error) 
 	}
 	j, s, err := e.locate(ctx, d.Lease)
 	if errors.Is(err, ErrSettled) {
-		return surplus(d.Token), nil
+		return e.surplus(d.Token)
 	}
 	if err != nil {
 		return VerdictNotice{}, err
@@ -83,15 +83,15 @@ func (m *Member) Result(ctx context.Context, d Delivery) (VerdictNotice, error) 
 	a, err := e.begin(m, j, s, d)
 	switch {
 	case errors.Is(err, ErrSettled):
-		return surplus(d.Token), nil
+		return e.surplus(d.Token)
 	case errors.Is(err, errLied):
-		return VerdictNotice{}, e.blame(ctx, d, fmt.Errorf("%w: not what was sealed", ErrBadSeal))
+		return VerdictNotice{}, m.blame(ctx, d, err)
 	case err != nil:
 		return VerdictNotice{}, err
 	}
 	defer e.end(s, a)
 	if err := s.program.fits(s.shard, d.Outputs); err != nil {
-		return VerdictNotice{}, e.blame(ctx, d, err)
+		return VerdictNotice{}, m.blame(ctx, d, err)
 	}
 	// From here on the connection no longer matters: what is half done would
 	// leave memory and store in disagreement.
@@ -105,8 +105,15 @@ func (m *Member) Result(ctx context.Context, d Delivery) (VerdictNotice, error) 
 	return e.judge(ctx, j, s, a, d)
 }
 
-func surplus(token []byte) VerdictNotice {
-	return VerdictNotice{Token: token, Standing: trust.Pending, Reason: ErrSettled.Error()}
+// surplus is the verdict on a result that is not needed. A hub that is stopping
+// cannot tell, and the volunteer has to ask again.
+func (e *Engine) surplus(token []byte) (VerdictNotice, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopped {
+		return VerdictNotice{}, ErrStopping
+	}
+	return VerdictNotice{Token: token, Standing: trust.Pending, Reason: ErrSettled.Error()}, nil
 }
 
 // Surplus reports whether v says that the shard was settled without the result.
@@ -195,6 +202,8 @@ func (e *Engine) adopt(m *Member, j *jobRun, s *shard, l lease.Lease, token []by
 	if a != nil {
 		s.drop(a)
 		a.member.notify(RevokeNotice{Token: a.token, Reason: "an earlier lease of the same shard is still good"})
+	} else if !j.affords(s) {
+		return nil, ErrSettled
 	}
 	a = &attempt{
 		lease: l, token: token, member: m, device: dev,
@@ -206,8 +215,12 @@ func (e *Engine) adopt(m *Member, j *jobRun, s *shard, l lease.Lease, token []by
 	return a, nil
 }
 
-// errLied means that the outputs are not the ones that were sealed.
-var errLied = errors.New("engine: seal broken")
+// What is wrong with a seal, in the same words for canaries.
+var (
+	errUnsealed = fmt.Errorf("%w: send it before the result", ErrBadSeal)
+	errOpened   = fmt.Errorf("%w: another one was opened", ErrBadSeal)
+	errLied     = fmt.Errorf("%w: not what was sealed", ErrBadSeal)
+)
 
 // begin claims the attempt for a delivery: from here on it cannot be lost.
 func (e *Engine) begin(m *Member, j *jobRun, s *shard, d Delivery) (*attempt, error) {
@@ -225,7 +238,7 @@ func (e *Engine) begin(m *Member, j *jobRun, s *shard, d Delivery) (*attempt, er
 			s.drop(a)
 			signal(e.kick)
 		}
-		return nil, fmt.Errorf("%w: send it before the result", ErrBadSeal)
+		return nil, errUnsealed
 	case !a.opened:
 		return nil, fmt.Errorf("%w: not opened yet", ErrBadSeal)
 	case *a.seal != d.Seal:
@@ -246,19 +259,16 @@ func (e *Engine) end(s *shard, a *attempt) {
 	signal(e.kick)
 }
 
-// blame marks the device that delivered d and returns why.
-func (e *Engine) blame(ctx context.Context, d Delivery, why error) error {
-	mark := Mark{
-		Volunteer: d.Lease.Volunteer, Lane: d.Lease.Lane, Job: d.Lease.Job,
-		Shard: ShardID(d.Lease.Shard), Reason: why.Error(), At: e.config.Now(),
+// blame marks the device that delivered d, which is wrong by its form alone, and
+// returns why.
+func (m *Member) blame(ctx context.Context, d Delivery, why error) error {
+	r := Result{
+		Job: d.Lease.Job, Shard: ShardID(d.Lease.Shard), Volunteer: d.Lease.Volunteer,
+		Lane: d.Lease.Lane, Class: m.class(d.Lease.Lane), Output: d.Output,
 	}
-	if err := e.config.Store.Mark(context.WithoutCancel(ctx), mark); err != nil {
-		e.fail(err)
+	if err := m.engine.convict(ctx, r.Job, r.Shard, []Result{r}, why.Error(), 0); err != nil {
 		return err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.applyMarks([]Mark{mark})
 	return why
 }
 

@@ -11,7 +11,7 @@ import (
 // kept is what a job keeps of its settled rounds, so that any of their shards
 // can be run again: their inputs, up to a number of bytes. The oldest go first.
 type kept struct {
-	rounds []keptRound
+	rounds []keptRound      // in order
 	uses   map[job.Hash]int // rounds that need a blob
 	size   map[job.Hash]int64
 	bytes  int64
@@ -22,7 +22,8 @@ type keptRound struct {
 	blobs []job.Hash
 }
 
-// add keeps the inputs of a round. Blobs that are not there count nothing.
+// add keeps the inputs of a round, instead of what is kept of it already. Blobs
+// that are not there count nothing.
 func (k *kept) add(store *blobs.Store, index int, inputs []job.Hash, limit int64) {
 	if k.uses == nil {
 		k.uses, k.size = map[job.Hash]int{}, map[job.Hash]int64{}
@@ -35,23 +36,25 @@ func (k *kept) add(store *blobs.Store, index int, inputs []job.Hash, limit int64
 			k.bytes += k.size[h]
 		}
 	}
-	k.rounds = append(k.rounds, keptRound{index, inputs})
+	at, again := slices.BinarySearchFunc(k.rounds, index, func(r keptRound, index int) int { return r.index - index })
+	if again {
+		k.forget(k.rounds[at])
+		k.rounds[at].blobs = inputs
+	} else {
+		k.rounds = slices.Insert(k.rounds, at, keptRound{index, inputs})
+	}
 	for k.bytes > limit && len(k.rounds) > 0 {
-		k.drop()
+		k.forget(k.rounds[0])
+		k.rounds = k.rounds[1:]
 	}
 }
 
-// drop forgets the oldest round.
-func (k *kept) drop() {
-	k.forget(k.rounds[0])
-	k.rounds = k.rounds[1:]
-}
-
-// cut forgets the newest round.
-func (k *kept) cut() {
-	last := len(k.rounds) - 1
-	k.forget(k.rounds[last])
-	k.rounds = k.rounds[:last]
+// cut forgets the rounds from the given one on.
+func (k *kept) cut(from int) {
+	for n := len(k.rounds); n > 0 && k.rounds[n-1].index >= from; n-- {
+		k.forget(k.rounds[n-1])
+		k.rounds = k.rounds[:n-1]
+	}
 }
 
 func (k *kept) forget(r keptRound) {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/blobs"
 	"github.com/shoal-compute/shoal/hub/internal/lease"
+	"github.com/shoal-compute/shoal/hub/internal/ledger"
 	"github.com/shoal-compute/shoal/hub/internal/scheduler"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
@@ -38,17 +40,22 @@ type jobRun struct {
 	ended     bool
 	round     *round        // nil between rounds
 	at        int           // index of the open round, or else of the next
-	changed   chan struct{} // closed and replaced when round, at or ended change
+	changed   chan struct{} // closed and replaced when something above changes, or a repair has ended
 	latest    job.Report    // the last report
 	val       *float64      // the last held-out loss
 	announced time.Time     // last progress event
 	account   Account
 	disputes  int
+	paid      ledger.Amount // what the job has cost; kept up where it has a limit
+	later     ledger.Amount // the least that the rounds after this one will cost
 
-	// start starts a goroutine for the running job; its context ends with it.
-	start func(func(ctx context.Context))
+	// start starts a goroutine for the job, which ends with it. It is nil before
+	// the job runs and once it has ended; see drive.
+	start   func(func(ctx context.Context))
+	helpers sync.WaitGroup // those goroutines, and canaries that are being committed
+	writes  sync.WaitGroup // commits about shards of the open round
 
-	// Repair: see repair.go.
+	// See repair.go.
 	repairing bool               // a recheck is under way
 	again     bool               // and has to look once more
 	rollback  int                // the first round to be done again; -1 none
@@ -62,6 +69,7 @@ type round struct {
 	index  int
 	shards []*shard
 	open   []*shard      // not settled yet, in order
+	known  []*shard      // settled by an auditor: what canaries are made of
 	done   chan struct{} // closed when none is left
 }
 
@@ -80,7 +88,8 @@ type shard struct {
 	verdict  trust.Verdict
 	attempts []*attempt                      // live, in order of handing out
 	away     map[volunteer.ID]time.Time      // who handed it back, and until when it is not offered again
-	holders  map[volunteer.ID]trust.Identity // who has delivered, as far as was seen since the hub started
+	holders  map[volunteer.ID]trust.Identity // of those who have delivered, as far as was seen since the hub started
+	company  *Member                         // somebody who could vouch, when last looked for
 
 	spent map[job.Hash]int64 // what making each of the outputs returned took
 
@@ -160,16 +169,17 @@ func (e *Engine) newRound(ctx context.Context, j *jobRun, r job.Round) (*round, 
 			return nil, err
 		}
 		s.verdict = trust.Verdict{Accepted: true, Result: a.Output, Risk: a.Risk, Wanted: len(s.results)}
+		s.receipt = a
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	for _, s := range rd.shards {
-		if s.verdict.Accepted {
-			continue
+		if !s.verdict.Accepted {
+			e.reweigh(j, s)
+			rd.open = append(rd.open, s)
+		} else if s.receipt.Path == Audited {
+			rd.known = append(rd.known, s)
 		}
-		s.verdict = j.policy.Judge(j.facts(s, s.results, nil))
-		if s.verdict.Accepted { // only a stored verdict settles: ask for an audit of what was left undecided
-			s.verdict.Accepted, s.verdict.Audit = false, trust.MustAudit
-		}
-		rd.open = append(rd.open, s)
 	}
 	if len(rd.open) == 0 {
 		close(rd.done)
@@ -211,12 +221,18 @@ func (e *Engine) newShard(ctx context.Context, j *jobRun, id ShardID, s job.Shar
 	}, nil
 }
 
-// facts are what the policy judges a shard by.
-func (j *jobRun) facts(s *shard, results []Result, truth *job.Hash) trust.Facts {
+// weigh judges a shard by results and, if an auditor has answered, the truth.
+// Where volunteers are weighed, the word of those who were proved wrong counts
+// for nothing. The caller holds mu.
+func (e *Engine) weigh(j *jobRun, s *shard, results []Result, truth *job.Hash) trust.Verdict {
 	f := trust.Facts{Evidence: make([]trust.Evidence, len(results)), Truth: truth, Lonely: s.lonely}
 	for i, r := range results {
+		risk := r.Risk
+		if j.terms != nil && e.devices.liars[r.Volunteer] {
+			risk = trust.Worthless
+		}
 		f.Evidence[i] = trust.Evidence{
-			Volunteer: r.Volunteer, Result: r.Output, Risk: r.Risk, Alone: r.Alone, Refuted: r.Standing == trust.Refuted,
+			Volunteer: r.Volunteer, Result: r.Output, Risk: risk, Alone: r.Alone, Refuted: r.Standing == trust.Refuted,
 		}
 	}
 	if j.terms != nil && len(results) > 0 {
@@ -227,7 +243,20 @@ func (j *jobRun) facts(s *shard, results []Result, truth *job.Hash) trust.Facts 
 			Pairs: falls(j.lots.pairs, first.Volunteer, s.id, j.terms.PairAudits),
 		}
 	}
-	return f
+	v := j.policy.Judge(f)
+	if s.lonely && len(results) > 0 && !v.Accepted { // also where there are only worthless claims
+		v.Audit = trust.MustAudit
+	}
+	return v
+}
+
+// reweigh judges a shard again by the results it has. Only what is committed
+// settles a shard, so an auditor is called where these would. The caller holds mu.
+func (e *Engine) reweigh(j *jobRun, s *shard) {
+	s.verdict = e.weigh(j, s, s.results, nil)
+	if s.verdict.Accepted {
+		s.verdict.Accepted, s.verdict.Audit = false, trust.MustAudit
+	}
 }
 
 // find returns the shard with this ID, if the round has it.
@@ -244,6 +273,9 @@ func (r *round) settle(s *shard) {
 	if i < 0 {
 		return
 	}
+	if s.receipt.Path == Audited {
+		r.known = append(r.known, s)
+	}
 	if r.open = slices.Delete(r.open, i, i+1); len(r.open) == 0 {
 		close(r.done)
 	}
@@ -253,7 +285,7 @@ func (r *round) settle(s *shard) {
 // given a shard that nobody has delivered.
 func (s *shard) wanted() int {
 	w := s.verdict.Wanted
-	if w == 1 && len(s.results) == 0 && len(s.attempts) > 0 && !s.attempts[0].alone && !s.lonely {
+	if w == 1 && len(s.results) == 0 && len(s.attempts) > 0 && !s.attempts[0].alone {
 		w = 2
 	}
 	return w
@@ -264,7 +296,11 @@ func (s *shard) need() int {
 	if s.verdict.Accepted || s.inquiry {
 		return 0
 	}
-	return max(s.wanted()-len(s.results), 0)
+	n := max(s.wanted()-len(s.results), 0)
+	if s.lonely { // those at work are all there will be
+		n = min(n, len(s.attempts))
+	}
+	return n
 }
 
 // by returns v's live attempt, or nil.
@@ -306,7 +342,7 @@ func (s *shard) openSealed(now time.Time, c scheduler.Config) {
 		}
 	}
 	missing := s.need() - opened
-	if s.lonely { // nobody is left to wait for
+	if s.lonely { // nobody else is to be waited for
 		missing = min(missing, len(shut))
 	}
 	if missing <= 0 || len(shut) < missing {

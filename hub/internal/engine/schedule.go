@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/lease"
@@ -55,35 +54,43 @@ func (e *Engine) planOnce() (time.Time, error) {
 		}
 	}
 
-	e.lookForCompany(now)
+	alone := e.lookForCompany(now)
 	shards, snapshot := e.snapshot(now)
 	p := scheduler.New(e.config.Scheduler, snapshot.Snapshot)
 	for _, g := range p.Grants {
-		slot := snapshot.slots[g.Slot]
-		if err := e.grant(shards[g.Shard], slot.member, slot.device, g, now); err != nil {
+		o, slot := shards[g.Shard], snapshot.slots[g.Slot]
+		if o.job.terms != nil && g.Backup && !e.allows(o, slot.member) {
+			continue
+		}
+		if err := e.grant(o, slot.member, slot.device, g, now); err != nil {
 			return time.Time{}, err
 		}
-		if o := shards[g.Shard]; o.job.terms != nil && o.shard.need() > len(o.shard.attempts) {
+		if o.job.terms != nil && o.shard.need() > len(o.shard.attempts) {
 			signal(e.kick)
 		}
 	}
 	expiry, err := e.issueCanaries(now)
-	wake := e.nextWake(p.Wake, now)
-	if !expiry.IsZero() && (wake.IsZero() || expiry.Before(wake)) {
-		wake = expiry
+	wake := p.Wake
+	for _, t := range []time.Time{e.nextWake(now), alone, expiry} {
+		wake = earlier(wake, t)
 	}
 	return wake, err
 }
 
-// nextWake is the earliest of the plan's own time, the first deadline, the
-// first time at which a sealed result that was asked for is overdue, and the
-// first at which a shard may be offered again to whoever handed it back.
-func (e *Engine) nextWake(wake, now time.Time) time.Time {
-	at := func(t time.Time) {
-		if wake.IsZero() || t.Before(wake) {
-			wake = t
-		}
+// earlier returns the earlier of two times; the zero time is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
 	}
+	return a
+}
+
+// nextWake is the earliest of the first deadline, the first time at which a
+// sealed result that was asked for is overdue, and the first at which a shard
+// may be offered again to whoever handed it back.
+func (e *Engine) nextWake(now time.Time) time.Time {
+	var wake time.Time
+	at := func(t time.Time) { wake = earlier(wake, t) }
 	for _, j := range e.active {
 		if j.round == nil {
 			continue
@@ -148,6 +155,10 @@ func (e *Engine) snapshot(now time.Time) ([]openShard, view) {
 		return nil, v
 	}
 	var shards []openShard
+	v.Bars = func(shard, slot int) bool {
+		o := shards[shard]
+		return o.job.terms != nil && e.bars(o, v.slots[slot].member)
+	}
 	for number, j := range e.active {
 		if j.round == nil {
 			continue
@@ -181,13 +192,6 @@ func (e *Engine) show(j *jobRun, s *shard, now time.Time) scheduler.Shard {
 		}
 	}
 	need := s.need()
-	if need > 0 && j.terms != nil && len(s.attempts)+len(s.results) > 0 {
-		for _, m := range e.members {
-			if e.kin(s, m) {
-				barred = append(barred, m.id)
-			}
-		}
-	}
 	if j.terms != nil { // one by one: who may be next depends on who was first
 		need = min(need, len(attempts)+1)
 	}
@@ -197,72 +201,18 @@ func (e *Engine) show(j *jobRun, s *shard, now time.Time) scheduler.Shard {
 	}
 }
 
-// kin reports whether m looks related to somebody who holds the shard, or has
-// delivered it: neither may vouch for the other. The caller holds mu.
-func (e *Engine) kin(s *shard, m *Member) bool {
-	for dev := range m.devices {
-		id := m.identity(dev)
-		for _, a := range s.attempts {
-			if a.member.id != m.id && e.config.Related(id, a.member.identity(a.device)) {
-				return true
-			}
-		}
-		for v, other := range s.holders {
-			if v != m.id && e.config.Related(id, other) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// lookForCompany finds shards that wait for a further volunteer where none is
-// connected that may be one: then an auditor decides instead. The caller holds mu.
-func (e *Engine) lookForCompany(now time.Time) {
-	for _, j := range e.active {
-		if j.round == nil || j.terms == nil {
-			continue
-		}
-		for _, s := range j.round.open {
-			if s.need() == 0 || len(s.attempts)+len(s.results) == 0 {
-				continue
-			}
-			lonely := !slices.ContainsFunc(e.members, func(m *Member) bool { return e.may(s, m, now) })
-			if lonely == s.lonely {
-				continue
-			}
-			s.lonely = lonely
-			s.verdict = j.policy.Judge(j.facts(s, s.results, nil))
-			s.openSealed(now, e.config.Scheduler)
-			e.inquire(j, s)
-		}
-	}
-}
-
-// may reports whether m could vouch for the shard, sooner or later. The caller
-// holds mu.
-func (e *Engine) may(s *shard, m *Member, now time.Time) bool {
-	if m.deaf || !m.consent.After(now) || s.delivered(m.id) || s.by(m.id) != nil || s.away[m.id].After(now) {
-		return false
-	}
-	able := false
-	for i, d := range m.devices {
-		working := m.want[i] > 0 || m.load[i] > 0
-		able = able || working && !m.excluded[i] && d.sandbox() == (s.program.Task != nil) && (d.Memory == 0 || d.Memory >= s.program.PeakBytes)
-	}
-	return able && !e.kin(s, m)
-}
-
 // believe notes what is known of the attempt's device. The caller holds mu.
 func (a *attempt) believe(e *Engine, j *jobRun, m *Member, dev int) {
 	switch {
+	case j.terms != nil && e.devices.liars[m.id]:
+		a.risk, a.alone = trust.Worthless, false
 	case e.config.Certified[m.id]:
 		a.risk, a.alone = trust.AuditorRisk, true
 	case j.terms == nil:
 		a.risk, a.alone = 1, true
 	default:
 		c := e.devices.curve(m.classes[dev])
-		r := e.devices.get(deviceKey{m.id, m.classes[dev]}).Record
+		r := e.devices.of(deviceKey{m.id, m.classes[dev]}).Record
 		d := j.terms.Decide(c, r)
 		a.risk, a.alone, a.check = c.Risk(r.Verified), !d.Replicate, d.Check
 	}

@@ -20,6 +20,26 @@ type news struct {
 	lost   map[volunteer.ID]string // who was proved wrong by a dispute, and how
 }
 
+// fault is why a result is refuted. That more volunteers said otherwise is no
+// proof; an audit, a dispute, or what is wrong by its form alone is.
+type fault struct {
+	why    string
+	proved bool
+}
+
+// fault says what n has against a result that the shard's verdict refutes.
+func (n news) fault(s *shard, r Result) fault {
+	switch why := n.lost[r.Volunteer]; {
+	case why != "":
+		return fault{why, true}
+	case n.truth != nil:
+		return fault{auditedWrong, true}
+	}
+	return fault{"the result differs from the one the other replicas agree on", s.dispute}
+}
+
+const auditedWrong = "an audit gave another result"
+
 // errRedundant means that the shard was settled before the news came.
 var errRedundant = errors.New("engine: settled already")
 
@@ -29,17 +49,18 @@ func (e *Engine) judge(ctx context.Context, j *jobRun, s *shard, a *attempt, d D
 	r := Result{
 		Job: j.record.ID, Shard: s.id, Volunteer: d.Lease.Volunteer, Lane: d.Lease.Lane,
 		Output: d.Output, Token: d.Token, Signature: d.Signature, Millis: d.Millis, At: e.config.Now(),
-		Risk: a.risk, Alone: a.alone,
+		Risk: a.risk, Alone: a.alone, // noted when the lease was handed out
 	}
 	r.Check = j.terms != nil && a.alone && a.check > 0 && falls(j.lots.check, r.Volunteer, s.id, a.check)
 	spent := s.program.spent(d.Outputs)
 	e.mu.Lock()
-	s.holders[r.Volunteer] = a.member.identity(a.device)
+	r.Class = a.member.classes[a.device]
+	s.holders[r.Volunteer] = a.member.identities[a.device]
 	s.spent[r.Output] = spent
 	e.mu.Unlock()
 	err := e.learn(ctx, j, s, news{result: &r})
 	if errors.Is(err, errRedundant) {
-		return surplus(d.Token), nil
+		return e.surplus(d.Token)
 	}
 	if err != nil {
 		return VerdictNotice{}, err
@@ -59,6 +80,8 @@ func (e *Engine) learn(ctx context.Context, j *jobRun, s *shard, n news) error {
 		e.mu.Unlock()
 		return errRedundant
 	}
+	j.writes.Add(1)
+	defer j.writes.Done()
 	before := slices.Clone(s.results)
 	results := slices.Clone(before)
 	for i := range results {
@@ -69,22 +92,22 @@ func (e *Engine) learn(ctx context.Context, j *jobRun, s *shard, n news) error {
 	if n.result != nil {
 		results = append(results, *n.result)
 	}
-	v := j.policy.Judge(j.facts(s, results, n.truth))
+	v := e.weigh(j, s, results, n.truth)
 	for i := range results {
 		results[i].Standing = v.Standings[i]
 	}
 	c, err := e.consequences(j, s, before, results, v, n, now)
 	e.mu.Unlock()
-	if err != nil {
-		return err
+	inserted := false
+	if err == nil {
+		inserted, err = e.config.Store.Commit(ctx, c)
 	}
-	inserted, err := e.config.Store.Commit(ctx, c)
+	if err == nil && !inserted {
+		err = errors.New("engine: the store has a result that the hub does not know")
+	}
 	if err != nil {
 		e.fail(err)
-		return err
-	}
-	if !inserted {
-		return ErrDuplicate
+		return stored(err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -92,9 +115,9 @@ func (e *Engine) learn(ctx context.Context, j *jobRun, s *shard, n news) error {
 	return nil
 }
 
-// consequences collects all that the news changes. What is learned of devices
-// and stakes is noted at once: a commit that fails stops the hub. The caller
-// holds mu.
+// consequences collects all that the news changes. What is learned of devices,
+// stakes and costs is noted at once: a commit that fails stops the hub. The
+// caller holds mu.
 func (e *Engine) consequences(j *jobRun, s *shard, before, results []Result, v trust.Verdict, n news, now time.Time) (Commit, error) {
 	c := Commit{Job: j.record.ID, Shard: s.id}
 	var (
@@ -120,7 +143,7 @@ func (e *Engine) consequences(j *jobRun, s *shard, before, results []Result, v t
 		c.Result = &results[len(results)-1]
 	}
 	for _, r := range wrong {
-		if err := e.punish(&c, s, r, n, now); err != nil {
+		if err := e.punish(&c, r, n.fault(s, r), now); err != nil {
 			return c, err
 		}
 	}
@@ -135,7 +158,7 @@ func (e *Engine) consequences(j *jobRun, s *shard, before, results []Result, v t
 	c.Accepted = &accepted
 	verified := n.truth != nil || len(right) > 1
 	for _, r := range right {
-		c.Devices = append(c.Devices, e.devices.settle(e.deviceOf(r), verified, now))
+		c.Devices = append(c.Devices, e.devices.settle(r.device(), verified, now))
 	}
 	if len(right) == 0 {
 		return c, nil
@@ -148,6 +171,7 @@ func (e *Engine) consequences(j *jobRun, s *shard, before, results []Result, v t
 		return c, err
 	}
 	c.Ledger = append(c.Ledger, payment)
+	j.paid += ledger.Credit(accepted.Ops) * ledger.Amount(len(right))
 	return c, nil
 }
 
@@ -209,8 +233,11 @@ func (e *Engine) apply(j *jobRun, s *shard, before, results []Result, v trust.Ve
 			a.member.notify(RevokeNotice{Token: a.token, Reason: "the shard is settled"})
 		}
 	}
-	if j.round != nil && j.round.find(s.id) == s {
+	if j.round.find(s.id) == s {
 		j.round.settle(s)
 		e.announce(j)
+	}
+	if slices.ContainsFunc(results, func(r Result) bool { return r.Standing == trust.Confirmed && e.devices.liars[r.Volunteer] }) {
+		e.startRepair(j) // somebody was caught while this was being written
 	}
 }

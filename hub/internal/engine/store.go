@@ -74,8 +74,6 @@ type Store interface {
 	Balance(ctx context.Context, a ledger.Account) (ledger.Amount, error)
 	// Transactions returns up to limit transactions touching a, newest first.
 	Transactions(ctx context.Context, a ledger.Account, limit int) ([]ledger.Transaction, error)
-	// Mark records marks that no result carries.
-	Mark(ctx context.Context, m Mark) error
 
 	// Pin keeps a blob for good; twice is as good as once.
 	Pin(ctx context.Context, h job.Hash, size int64, at time.Time) error

@@ -342,7 +342,9 @@ func (e *Engine) Artifacts(ctx context.Context, id string) ([]Artifact, error) {
 // receiptRounds is how many rounds of receipts are read from the store at once.
 const receiptRounds = 64
 
-// Receipts calls yield for every settled shard of a job, in order.
+// Receipts calls yield for every settled shard of a job, in order. Those of the
+// open round come with its end: a shard that is known to be settled would be known
+// for a canary.
 func (e *Engine) Receipts(ctx context.Context, id string, yield func(Receipt) error) error {
 	if _, err := e.config.Store.Job(ctx, id); err != nil {
 		return err
@@ -363,6 +365,16 @@ func (e *Engine) Receipts(ctx context.Context, id string, yield func(Receipt) er
 	return nil
 }
 
+// openRound is the index of a job's open round, or -1.
+func (e *Engine) openRound(id string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if j := e.job(id); j != nil && j.round != nil {
+		return j.round.index
+	}
+	return -1
+}
+
 func (e *Engine) receipts(ctx context.Context, id string, from, end int, yield func(Receipt) error) error {
 	accepted, err := e.config.Store.Acceptances(ctx, id, NewShardID(from, 0), NewShardID(end, 0))
 	if err != nil {
@@ -376,7 +388,11 @@ func (e *Engine) receipts(ctx context.Context, id string, from, end int, yield f
 	for _, r := range results {
 		byShard[r.Shard] = append(byShard[r.Shard], r)
 	}
+	open := e.openRound(id)
 	for _, a := range accepted {
+		if a.Shard.Round() == open {
+			break
+		}
 		if err := yield(Receipt{Acceptance: a, Results: byShard[a.Shard]}); err != nil {
 			return err
 		}

@@ -398,6 +398,8 @@ func (s *session) answer(ctx context.Context, token []byte, err error) error {
 		code = protocol.CodeBadResult
 	case errors.Is(err, engine.ErrDenied):
 		code = protocol.CodeDenied
+	case errors.Is(err, engine.ErrStopping):
+		return fatal(protocol.CodeClosing, "the hub is going; connect again later")
 	default:
 		return errors.Join(err, s.send(ctx, protocol.Error{Code: code, Message: "the hub has failed", Fatal: true, Ref: token}))
 	}

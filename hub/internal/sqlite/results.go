@@ -73,10 +73,10 @@ func insert(w *writer, r engine.Result) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	n, err := w.changed(`INSERT INTO results (job, shard, volunteer, arrival, lane, output, token, signature, millis, at, standing, risk, alone, checked)
-		VALUES (?1, ?2, ?3, (SELECT count(*) FROM results WHERE job = ?1 AND shard = ?2), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+	n, err := w.changed(`INSERT INTO results (job, shard, volunteer, arrival, lane, class, output, token, signature, millis, at, standing, risk, alone, checked)
+		VALUES (?1, ?2, ?3, (SELECT count(*) FROM results WHERE job = ?1 AND shard = ?2), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
 		ON CONFLICT DO NOTHING`,
-		r.Job, int64(r.Shard), id, r.Lane, r.Output[:], bytesOf(r.Token), r.Signature[:], int64(r.Millis), r.At.UnixMilli(), int(r.Standing),
+		r.Job, int64(r.Shard), id, r.Lane, r.Class, r.Output[:], bytesOf(r.Token), r.Signature[:], int64(r.Millis), r.At.UnixMilli(), int(r.Standing),
 		r.Risk, r.Alone, r.Check)
 	if err != nil || n == 0 {
 		return false, err
@@ -183,12 +183,12 @@ func (s *Store) Results(ctx context.Context, id string, from, end engine.ShardID
 	scan := func(row scanner) (engine.Result, error) {
 		r := engine.Result{Job: id}
 		var millis, at int64
-		err := row.Scan(&r.Shard, (*keyColumn)(&r.Volunteer), &r.Lane, (*hashColumn)(&r.Output), &r.Token,
+		err := row.Scan(&r.Shard, (*keyColumn)(&r.Volunteer), &r.Lane, &r.Class, (*hashColumn)(&r.Output), &r.Token,
 			(*signatureColumn)(&r.Signature), &millis, &at, &r.Standing, &r.Risk, &r.Alone, &r.Check)
 		r.Millis, r.At = uint64(millis), time.UnixMilli(at)
 		return r, err
 	}
-	return query(ctx, s, scan, `SELECT r.shard, v.key, r.lane, r.output, r.token, r.signature, r.millis, r.at, r.standing, r.risk, r.alone, r.checked
+	return query(ctx, s, scan, `SELECT r.shard, v.key, r.lane, r.class, r.output, r.token, r.signature, r.millis, r.at, r.standing, r.risk, r.alone, r.checked
 		FROM results r JOIN volunteers v ON v.id = r.volunteer
 		WHERE r.job = ? AND r.shard >= ? AND r.shard < ? ORDER BY r.shard, r.arrival`, id, int64(from), int64(end))
 }

@@ -88,7 +88,7 @@ func (s *Store) Uphold(ctx context.Context, id string, upheld []engine.Acceptanc
 }
 
 const (
-	resultColumns  = `job, shard, volunteer, arrival, lane, output, token, signature, millis, at, standing, risk, alone, checked`
+	resultColumns  = `job, shard, volunteer, arrival, lane, class, output, token, signature, millis, at, standing, risk, alone, checked`
 	verdictColumns = `job, shard, program, inputs, ops, output, at, path, risk, executed`
 )
 

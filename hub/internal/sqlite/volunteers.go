@@ -76,11 +76,6 @@ func (s *Store) marks(ctx context.Context, id int64) (map[string]int, error) {
 	return counts, err
 }
 
-// Mark implements engine.Store.
-func (s *Store) Mark(ctx context.Context, m engine.Mark) error {
-	return s.write(ctx, func(w *writer) error { return mark(w, m) })
-}
-
 // Balance implements engine.Store.
 func (s *Store) Balance(ctx context.Context, a ledger.Account) (ledger.Amount, error) {
 	var balance int64

@@ -186,7 +186,7 @@ func testRounds(t *testing.T, open Open) {
 // result makes a result of v for shard 0 of round 0.
 func result(v volunteer.ID, output byte, standing trust.Standing) engine.Result {
 	return engine.Result{
-		Job: "j", Shard: engine.NewShardID(0, 0), Volunteer: v, Lane: "cpu", Output: job.Hash{output},
+		Job: "j", Shard: engine.NewShardID(0, 0), Volunteer: v, Lane: "cpu", Class: "cpu model " + v.Short(), Output: job.Hash{output},
 		Token: []byte{'t', v[0]}, Signature: [64]byte{v[0]}, Millis: 12, At: t0, Standing: standing,
 		Risk: 0.25, Alone: v == bob, Check: v == cyd,
 	}
@@ -300,10 +300,11 @@ func testVolunteers(t *testing.T, open Open) {
 	ok(t, err)
 	equal(t, "See", st, engine.Standing{Volunteer: ann, Agent: "first/1", First: t0, Seen: t0, Marks: map[string]int{}})
 	m := engine.Mark{Volunteer: ann, Lane: "gpu", Job: "j", Shard: 4, Reason: "shape", At: t0}
-	ok(t, s.Mark(ctx, m))
-	ok(t, s.Mark(ctx, m)) // the same fault counts once
-	m.Shard++
-	ok(t, s.Mark(ctx, m))
+	for _, shard := range []engine.ShardID{4, 4, 5} { // the same fault counts once
+		m.Shard = shard
+		_, err := s.Commit(ctx, engine.Commit{Job: "j", Shard: shard, Marks: []engine.Mark{m}})
+		ok(t, err)
+	}
 	st, err = s.See(ctx, ann, "second/2", t0.Add(time.Hour))
 	ok(t, err)
 	equal(t, "See again", st, engine.Standing{Volunteer: ann, Agent: "second/2", First: t0, Seen: t0.Add(time.Hour), Marks: map[string]int{"gpu": 2}})

@@ -1,7 +1,9 @@
 -- What was believed of a result's device when its lease was handed out.
+ALTER TABLE results ADD COLUMN class   TEXT    NOT NULL DEFAULT '';
 ALTER TABLE results ADD COLUMN risk    REAL    NOT NULL DEFAULT 1;
 ALTER TABLE results ADD COLUMN alone   INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE results ADD COLUMN checked INTEGER NOT NULL DEFAULT 0;
+UPDATE results SET class = lane;
 
 -- How a verdict came about, and what it took.
 ALTER TABLE verdicts ADD COLUMN path     TEXT    NOT NULL DEFAULT 'alone';
@@ -20,6 +22,7 @@ CREATE TABLE withdrawn_results (
     volunteer  INTEGER NOT NULL,
     arrival    INTEGER NOT NULL,
     lane       TEXT    NOT NULL,
+    class      TEXT    NOT NULL,
     output     BLOB    NOT NULL,
     token      BLOB    NOT NULL,
     signature  BLOB    NOT NULL,
