@@ -35,6 +35,10 @@ func (e *Engine) lookForCompany(now time.Time) (until time.Time) {
 				continue
 			}
 			s.lonely = lonely
+			if lonely && !j.solitary { // once: it may change as often as somebody comes or goes
+				j.solitary = true
+				e.log.Info("nobody unrelated is here to check results: the hub audits them itself", "job", j.record.ID, "volunteers", len(e.members))
+			}
 			e.reweigh(j, s)
 			s.openSealed(now, e.config.Scheduler)
 			e.inquire(j, s)

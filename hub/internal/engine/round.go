@@ -31,6 +31,7 @@ type jobRun struct {
 	programs map[job.Hash]Program // inspected so far; the driver's alone
 	kept     kept                 // inputs of earlier rounds; the driver's alone
 
+	solitary    bool         // it was said that nobody can vouch for its results; guarded by mu
 	checkpoints []Checkpoint // kept, in order; the driver's alone
 
 	// Guarded by Engine.mu.
