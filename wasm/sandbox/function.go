@@ -21,7 +21,7 @@ type function struct {
 
 	out    []byte // pieces that are finished
 	piece  []byte // the one that is not
-	nans   []nan  // of the piece
+	mends  []mend // of the piece
 	number int    // of the piece
 	cost   uint64 // of the piece
 	check  bool   // whether the fuel is looked at before the piece
@@ -31,20 +31,19 @@ type function struct {
 	highest int    // operands on the stack at most
 	moved   int    // values that calls and branches take along
 	calls   bool
-	vectors bool
 }
 
 // operand is a value on the stack.
 type operand struct {
 	typ   valueType
-	shape shape // of the NaN that was made canonical right after it was computed
+	quirk quirk // what was mended right after it was made
 	piece int   // where that was
-	nan   int
+	mend  int
 }
 
-// nan is code in the piece that makes a NaN canonical. When nobody can tell, it
-// is left out.
-type nan struct {
+// mend is code in the piece that mends a quirk of a value. When whatever takes
+// the value does not notice, it is left out.
+type mend struct {
 	from, to int
 	skip     bool
 }
@@ -67,9 +66,8 @@ func (f *function) fail(format string, args ...any) { f.r.fail(format, args...) 
 func (f *function) dead() bool { return f.frames[len(f.frames)-1].dead }
 
 func (f *function) push(t valueType) {
-	f.stack = append(f.stack, operand{typ: t, nan: -1})
+	f.stack = append(f.stack, operand{typ: t, mend: -1})
 	f.highest = max(f.highest, len(f.stack))
-	f.vectors = f.vectors || t == typeV128
 }
 
 func (f *function) pushAll(types string) {
@@ -84,7 +82,7 @@ func (f *function) pop(want valueType) operand {
 		if !top.any {
 			f.fail("an instruction takes a value that is not there")
 		}
-		return operand{typ: want, nan: -1}
+		return operand{typ: want, mend: -1}
 	}
 	o := f.stack[len(f.stack)-1]
 	f.stack = f.stack[:len(f.stack)-1]
@@ -142,7 +140,7 @@ func (f *function) flush() {
 		f.out = f.w.charge(f.out, f, f.cost, f.check)
 	}
 	at := 0
-	for _, n := range f.nans {
+	for _, n := range f.mends {
 		if n.skip {
 			f.out = append(f.out, f.piece[at:n.from]...)
 			at = n.to
@@ -150,7 +148,7 @@ func (f *function) flush() {
 	}
 	f.out = append(f.out, f.piece[at:]...)
 	f.total += f.cost
-	f.piece, f.nans, f.cost, f.check = f.piece[:0], f.nans[:0], 0, false
+	f.piece, f.mends, f.cost, f.check = f.piece[:0], f.mends[:0], 0, false
 	f.number++
 }
 
@@ -204,7 +202,6 @@ func (f *function) readLocals() {
 		for range n {
 			f.locals = append(f.locals, t)
 		}
-		f.vectors = f.vectors || t == typeV128
 	}
 }
 
@@ -252,11 +249,7 @@ func (f *function) effort() int { return f.number*(len(f.locals)+len(f.temps)) +
 // of the least clever engine: every local and operand has its place there. What
 // the rewriter adds does not count, so that it may add less one day.
 func (f *function) stackUse() int {
-	slots := 2*len(f.typ.params) + len(f.locals) + f.highest
-	if f.vectors {
-		slots *= 2
-	}
-	return frameStack + 8*slots
+	return frameStack + 8*(2*len(f.typ.params)+len(f.locals)+f.highest)
 }
 
 // where says in which function something is wrong.

@@ -90,8 +90,11 @@ func deadline(ctx context.Context, box *jsbox.Box, all []sandboxtest.Case) error
 		}
 		ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 		defer cancel()
-		if o, err := m.Run(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("a run beyond its deadline had the outcome %v, error %v", o, err)
+		switch o, err := m.Run(ctx, nil); {
+		case err == nil:
+			return fmt.Errorf("a run beyond its deadline had the outcome %v", o)
+		case !errors.Is(err, context.DeadlineExceeded):
+			return fmt.Errorf("a run beyond its deadline: %w", err)
 		}
 	}
 	return nil

@@ -63,7 +63,6 @@ var opcodes = func() map[string]opcode {
 //	i32.load 8                the offset, if not zero
 //	block i32; br_table 0 1   the last is the default
 //	call name                 call_indirect i32->i32 0 (its type without spaces)
-//	simd 228                  by number; with immediates as bytes in hex behind
 //	raw ff00                  bytes
 func (a *assembling) code(source string) (out []byte) {
 	for line := range strings.FieldsFuncSeq(source, func(r rune) bool { return r == ';' || r == '\n' }) {
@@ -97,11 +96,6 @@ func (a *assembling) instruction(out []byte, name string, args []string) []byte 
 		return binary.LittleEndian.AppendUint32(append(out, 0x43), uint32(parse(args[0])))
 	case "f64.const":
 		return binary.LittleEndian.AppendUint64(append(out, 0x44), parse(args[0]))
-	case "v128.const":
-		return append(append(out, 0xfd, 12), raw(args[0])...)
-	case "simd":
-		out = number(append(out, 0xfd), parse(args[0]))
-		return append(out, raw(strings.Join(args[1:], ""))...)
 	case "raw":
 		return append(out, raw(strings.Join(args, ""))...)
 	}

@@ -90,6 +90,10 @@ func costsOf() (all []Case) {
 	add("nop costs nothing", plain("nop; nop; i64.const 0", ""), usual, costs(page+2, returns("")))
 	add("a loop", plain(loop(10, "nop")+"; i64.const 0", "i32"), usual, costs(page+1+2+10*6+1+1, returns("")))
 	add("an if", plain("i32.const 1; if; i32.const 1; drop; else; i32.const 1; drop; i32.const 1; drop; end; i64.const 0", ""), usual, costs(page+1+2+2+1, returns("")))
+	add("a branch that is taken", plain("block; i32.const 1; br_if 0; i32.const 1; drop; end; i32.const 1; drop; i64.const 0", ""), usual, costs(page+1+2+3, returns("")))
+	add("a branch that is not", plain("block; i32.const 0; br_if 0; i32.const 1; drop; end; i32.const 1; drop; i64.const 0", ""), usual, costs(page+1+2+2+3, returns("")))
+	add("a br_table", plain("block; block; i32.const 0; br_table 0 1; end; i32.const 1; drop; end; i64.const 0", ""), usual, costs(page+1+2+2+1, returns("")))
+	add("a select, a copysign and an and", plain("f32.const 0; f32.const 0; i32.const 1; i32.const 1; i32.and; select; f32.const 0; f32.copysign; drop; i64.const 0", ""), usual, costs(page+1+10, returns("")))
 	add("code that is not reached", plain("i64.const 0; return; i32.const 0; drop; loop; br 0; end", ""), usual, costs(page+1+2, returns("")))
 	add("fill", plain("i32.const 0; i32.const 0; i32.const 1600; memory.fill; i64.const 0", ""), usual, costs(page+1+5+100, returns("")))
 	add("grow", plain("i32.const 2; memory.grow; drop; i64.const 0", ""), usual, costs(page+1+4+2*page, returns("")))
@@ -131,9 +135,6 @@ func stacks() (all []Case) {
 	add("for ever through a table", through, ends(job.OutOfStack, ""))
 	values := plain("call f; i64.const 0", "", Function{Name: "f", Type: "->", Code: strings.Repeat("i64.const 1;", 300) + "call f;" + strings.Repeat("drop;", 300)})
 	add("for ever with many values", values, ends(job.OutOfStack, ""))
-	vectors := plain("v128.const 00000000000000000000000000000000; call f; drop; i64.const 0", "",
-		Function{Name: "f", Type: "v128 -> v128", Locals: strings.Repeat("v128 ", 100), Code: "local.get 0; local.get 1; simd 80; call f; local.get 0; simd 81"})
-	add("for ever with vectors", vectors, ends(job.OutOfStack, ""))
 	// As deep as it goes, and there a call of the host, which needs room too.
 	hosts := command("call f", Function{Name: "f", Type: "->", Code: "i32.const 2; i32.const 64; i32.const 1; call print; call f"})
 	add("calling the host at every depth", hosts, ends(job.OutOfStack, strings.Repeat("\x00", 1024)))

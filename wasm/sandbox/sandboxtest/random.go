@@ -24,7 +24,7 @@ func Random(seed uint64, i int) Case {
 // window is how many bytes of memory the programs use, and give as output.
 const window = 4096
 
-var types = []string{"i32", "i64", "f32", "f64", "v128"}
+var types = []string{"i32", "i64", "f32", "f64"}
 
 type generator struct {
 	r         *rand.Rand
@@ -38,12 +38,8 @@ type generator struct {
 func (g *generator) module() Module {
 	m := Module{Memory: "1 4", Tables: []string{"8"}}
 	for _, t := range types {
-		value := "0"
-		if t == "v128" {
-			value = strings.Repeat("00", 16)
-		}
 		g.globals = append(g.globals, t)
-		m.Globals = append(m.Globals, "mut "+t+" "+value)
+		m.Globals = append(m.Globals, "mut "+t+" 0")
 	}
 	table := Elements{}
 	for i := range 2 + g.r.IntN(4) {
@@ -59,10 +55,10 @@ func (g *generator) module() Module {
 		if i < 2 {
 			continue
 		}
-		g.emit("i32.const %d; local.get %d; %s", window-16*(len(g.locals)-i), i, store(t))
+		g.emit("i32.const %d; local.get %d; %s.store", window-16*(len(g.locals)-i), i, t)
 	}
 	for i, t := range g.globals {
-		g.emit("i32.const %d; global.get %d; %s", 16*i, i, store(t))
+		g.emit("i32.const %d; global.get %d; %s.store", 16*i, i, t)
 	}
 	run.Code = g.code.String() + give(0, window)
 	alloc := Function{Name: "shoal_alloc", Type: "i32 -> i32", Code: "i32.const 1024", Export: true}
@@ -144,7 +140,7 @@ func (g *generator) statement(depth int) {
 	case 4:
 		g.address(depth)
 		g.expression(t, depth)
-		g.emit("%s", store(t))
+		g.emit("%s.store", t)
 	case 5:
 		g.expression(t, depth)
 		g.emit("global.set %d", index(types, t))
@@ -216,20 +212,6 @@ func (g *generator) address(depth int) {
 	g.emit("i32.const %d; i32.and", mask&^0x40)
 }
 
-func store(t string) string {
-	if t == "v128" {
-		return "simd 11 0000"
-	}
-	return t + ".store"
-}
-
-func load(t string) string {
-	if t == "v128" {
-		return "simd 0 0000"
-	}
-	return t + ".load"
-}
-
 // expression leaves a value of the type.
 func (g *generator) expression(t string, depth int) {
 	if depth <= 0 {
@@ -241,7 +223,7 @@ func (g *generator) expression(t string, depth int) {
 		g.leaf(t)
 	case 2:
 		g.address(depth)
-		g.emit("%s", load(t))
+		g.emit("%s.load", t)
 	case 3:
 		g.expression("i32", depth-1)
 		g.emit("if %s", t)
@@ -261,7 +243,7 @@ func (g *generator) expression(t string, depth int) {
 		g.expression(t, depth-1)
 		g.expression("i32", depth-1)
 		g.emit("select")
-	case 6:
+	case 6, 23:
 		g.call(t, depth)
 	case 7:
 		if l := g.local(t); l >= 0 {
@@ -320,8 +302,6 @@ func (g *generator) leaf(t string) {
 		g.emit("f32.const %s", g.one("0", "0x80000000", "0x3f800000", "0x7f800000", "0xff800000", "0x7fc00001", "0xffa00001", "1", "0x7f7fffff", "0x4f000000", fmt.Sprint(g.r.Uint32())))
 	case "f64":
 		g.emit("f64.const %s", g.one("0", "0x8000000000000000", "0x3ff0000000000000", "0x7ff0000000000000", "0xfff0000000000000", "0x7ff8000000000001", "0xfff4000000000001", "1", "0x43e0000000000000", fmt.Sprint(g.r.Uint64())))
-	case "v128":
-		g.emit("v128.const %016x%016x", g.r.Uint64(), g.r.Uint64())
 	}
 }
 

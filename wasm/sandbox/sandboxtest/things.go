@@ -1,6 +1,8 @@
 package sandboxtest
 
 import (
+	"strings"
+
 	"github.com/shoal-compute/shoal/hub/job"
 	"github.com/shoal-compute/shoal/wasm/sandbox"
 )
@@ -139,10 +141,10 @@ func refusals() (all []Case) {
 	instruction("atomics", "raw fe0000", "threads")
 	instruction("exceptions", "raw 0640 0b", "exceptions")
 	instruction("tail calls", "raw 1200", "tail calls")
-	instruction("relaxed SIMD", "raw fd8002", "relaxed")
+	instruction("vectors", "raw fd0c"+strings.Repeat("00", 16), "SIMD")
+	add("vectors as locals", plain("i64.const 0", "v128"), "SIMD")
 	instruction("garbage collection", "raw fb00", "garbage")
 	instruction("an unknown instruction", "raw ff", "unknown")
-	instruction("an unknown vector instruction", "raw fd9a01", "unknown")
 	instruction("types that do not fit", "i32.const 1; i64.const 1; i32.add; drop", "type")
 	instruction("a value that is not there", "drop", "not there")
 	instruction("a value that is left", "i32.const 1", "leaves more")

@@ -19,7 +19,7 @@ import (
 
 // Options of a Box.
 type Options struct {
-	Interpreter bool   // even where wazero has a compiler for this processor
+	Interpreter bool   // even where wazero has a compiler for this processor: slow, and with less that can be wrong
 	Memory      uint32 // pages that this machine gives a module; 0: as many as it may have
 }
 

@@ -1,3 +1,5 @@
+//go:build !js && !wasip1
+
 package wazerobox_test
 
 import (
