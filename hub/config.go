@@ -47,6 +47,9 @@ type Config struct {
 	// Sandbox; only tests with job kinds of their own have another.
 	Execute func(ctx context.Context, s job.Shard, blobs job.Blobs) ([][]byte, error)
 	Sandbox sandbox.Host // runs the modules of jobs of kind map; nil: no audits of those
+	// Arbiter is a second engine for modules, slow and sure: it is asked where
+	// Sandbox contradicts a volunteer, and decides. May be nil.
+	Arbiter sandbox.Host
 
 	// Certified names volunteers, by their keys, whose results count like the
 	// hub's own: the operator answers for them.

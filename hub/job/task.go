@@ -87,7 +87,7 @@ const (
 	Exited       Status = 2 // it ended by itself with another exit code
 	Trapped      Status = 3 // it did what WebAssembly forbids, or called what the sandbox does not have
 	OutOfFuel    Status = 4 // it executed more instructions than it may
-	OutOfMemory  Status = 5 // it trapped after it was refused memory
+	OutOfMemory  Status = 5 // it trapped, or gave up with an error, after it was refused memory
 	OutOfStack   Status = 6 // its calls were nested too deep
 	OutputTooBig Status = 7 // it wrote more than it may
 )

@@ -111,6 +111,7 @@ func (d *demo) run(ctx context.Context, s streams) (err error) {
 	}
 	defer cfg.Device.Close()
 	defer cfg.Sandbox.Close()
+	defer cfg.Arbiter.Close()
 	cfg.Name = "shoal demo"
 	var key string
 	cfg.Announce = func(k string) { key = k }

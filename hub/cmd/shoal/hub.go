@@ -52,6 +52,7 @@ func newHub(s streams) *cobra.Command {
 			}
 			defer cfg.Device.Close()
 			defer cfg.Sandbox.Close()
+			defer cfg.Arbiter.Close()
 			cfg.Name = set.Name
 			if cfg.Certified, err = volunteerKeys(certify); err != nil {
 				return err
@@ -129,8 +130,8 @@ func (h *hubSettings) read(file string, flags hubSettings) error {
 }
 
 // hubConfig is a hub of this program: its job kinds, its page, and the best
-// device of this machine for the hub's own part. The caller closes Device and
-// Sandbox.
+// device of this machine for the hub's own part. The caller closes Device,
+// Sandbox and Arbiter.
 func hubConfig(ctx context.Context, listen, dir string, log *slog.Logger) (hub.Config, error) {
 	d, err := openLane(ctx, lanes[0])
 	if err != nil {
@@ -143,6 +144,9 @@ func hubConfig(ctx context.Context, listen, dir string, log *slog.Logger) (hub.C
 	cfg.Device = d
 	if cfg.Sandbox, err = wazerobox.New(ctx, wazerobox.Options{}); err != nil {
 		return hub.Config{}, errors.Join(err, d.Close())
+	}
+	if cfg.Arbiter, err = wazerobox.New(ctx, wazerobox.Options{Interpreter: true}); err != nil {
+		return hub.Config{}, errors.Join(err, cfg.Sandbox.Close(), d.Close())
 	}
 	cfg.Parse = func(file []byte) (*job.Spec, error) { return jobfile.Parse(file) }
 	cfg.Site = site.Handler()

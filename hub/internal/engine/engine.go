@@ -58,6 +58,9 @@ type Config struct {
 	// is called by one goroutine at a time. Nil: this hub cannot audit, and
 	// jobs that may need it are refused.
 	Execute func(ctx context.Context, s job.Shard, blobs job.Blobs) ([][]byte, error)
+	// Confirm runs a shard on another engine than Execute's, where the two may
+	// differ by a fault of an engine, or returns nil. It decides. May be nil.
+	Confirm func(ctx context.Context, s job.Shard, blobs job.Blobs) ([][]byte, error)
 	// Certified volunteers are believed like the hub itself.
 	Certified map[volunteer.ID]bool
 	// Related reports whether two devices may err or lie together; neither then

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
@@ -92,7 +93,15 @@ func (s *shard) rivals() []Result {
 
 // audit runs the shard here and settles it.
 func (e *Engine) audit(ctx context.Context, j *jobRun, s *shard) error {
-	truth, encoded, err := e.execute(ctx, j, s.shard)
+	e.mu.Lock()
+	var claims []job.Hash
+	for _, r := range s.results {
+		if r.Standing != trust.Refuted {
+			claims = append(claims, r.Output)
+		}
+	}
+	e.mu.Unlock()
+	truth, encoded, err := e.execute(ctx, j, s.shard, claims...)
 	if err != nil {
 		return err
 	}
@@ -108,7 +117,10 @@ func (e *Engine) audit(ctx context.Context, j *jobRun, s *shard) error {
 
 // execute runs a shard on a device the operator trusts, one shard at a time,
 // and stores its outputs.
-func (e *Engine) execute(ctx context.Context, j *jobRun, s job.Shard) (job.Hash, []byte, error) {
+//
+// Where that contradicts what somebody claims, another engine decides if there
+// is one: nobody is held to have lied because a compiler has a fault.
+func (e *Engine) execute(ctx context.Context, j *jobRun, s job.Shard, claims ...job.Hash) (job.Hash, []byte, error) {
 	if e.config.Execute == nil {
 		return job.Hash{}, nil, errors.New("engine: this hub has no auditor")
 	}
@@ -124,6 +136,20 @@ func (e *Engine) execute(ctx context.Context, j *jobRun, s job.Shard) (job.Hash,
 	}
 	encoded := job.EncodeOutputs(outputs)
 	h := job.Sum(encoded)
+	contradicts := slices.ContainsFunc(claims, func(claim job.Hash) bool { return claim != h })
+	if contradicts && e.config.Confirm != nil {
+		outputs, err := e.config.Confirm(ctx, s, j.holder)
+		if err != nil {
+			return job.Hash{}, nil, err
+		}
+		if outputs != nil {
+			confirmed := job.EncodeOutputs(outputs)
+			if sum := job.Sum(confirmed); sum != h {
+				e.log.Error("two engines of this hub disagree", "job", j.record.ID, "program", s.Program.String(), "first", h.String(), "second", sum.String())
+				encoded, h = confirmed, sum
+			}
+		}
+	}
 	if err := j.holder.PutSum(context.WithoutCancel(ctx), h, encoded); err != nil {
 		e.fail(err)
 		return h, nil, err

@@ -179,7 +179,7 @@ func (e *Engine) stands(ctx context.Context, j *jobRun, a Acceptance, by []Resul
 			s.Inputs[i].Blob = h
 		}
 	}
-	h, _, err := e.execute(ctx, j, s)
+	h, _, err := e.execute(ctx, j, s, a.Output)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.log.Warn("inputs are gone: the job goes back instead", "job", j.record.ID, "shard", a.Shard.String())

@@ -113,7 +113,7 @@ func (e *Engine) restore(ctx context.Context, j *jobRun, s *shard, a Acceptance)
 		j.holder.Hold(a.Output)
 		return nil
 	}
-	h, _, err := e.execute(ctx, j, s.shard)
+	h, _, err := e.execute(ctx, j, s.shard, a.Output)
 	if err != nil {
 		return fmt.Errorf("engine: outputs of shard %v: %w", s.id, err)
 	}

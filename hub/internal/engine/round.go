@@ -178,7 +178,7 @@ func (e *Engine) newRound(ctx context.Context, j *jobRun, r job.Round) (*round, 
 		if !s.verdict.Accepted {
 			e.reweigh(j, s)
 			rd.open = append(rd.open, s)
-		} else if s.receipt.Path == Audited {
+		} else if s.isKnown() {
 			rd.known = append(rd.known, s)
 		}
 	}
@@ -268,13 +268,18 @@ func (r *round) find(id ShardID) *shard {
 	return r.shards[id.Index()]
 }
 
+// isKnown reports whether the hub itself has run the shard, so that a canary may
+// be made of it. A module was run on one engine of several: nobody is convicted
+// by that alone.
+func (s *shard) isKnown() bool { return s.receipt.Path == Audited && s.program.Task == nil }
+
 // settle takes an accepted shard off the open list.
 func (r *round) settle(s *shard) {
 	i := slices.Index(r.open, s)
 	if i < 0 {
 		return
 	}
-	if s.receipt.Path == Audited {
+	if s.isKnown() {
 		r.known = append(r.known, s)
 	}
 	if r.open = slices.Delete(r.open, i, i+1); len(r.open) == 0 {
