@@ -34,12 +34,17 @@ import (
 // startModules starts a hub for jobs of kind map.
 func startModules(t *testing.T) *Cluster {
 	t.Helper()
+	return Start(t, moduleHub(t))
+}
+
+func moduleHub(t *testing.T) hub.Config {
+	t.Helper()
 	c := Config(t.TempDir())
 	c.Kinds = all.Kinds()
 	c.Parse = func(file []byte) (*job.Spec, error) { return jobfile.Parse(file) }
 	c.Inspect = hub.Default().Inspect
 	c.Sandbox = openBox(t, wazerobox.Options{})
-	return Start(t, c)
+	return c
 }
 
 func openBox(t *testing.T, o wazerobox.Options) sandbox.Host {
@@ -217,6 +222,33 @@ func (m bentModule) Run(ctx context.Context, input []byte) (job.Outcome, error) 
 		m.spoiled.Add(1)
 	}
 	return o, err
+}
+
+// A hub whose own engine spoils outcomes convicts nobody by it: the second engine
+// decides wherever the first contradicts a volunteer.
+func TestFaultyEngineOfTheHub(t *testing.T) {
+	c := moduleHub(t)
+	var spoiled atomic.Int64
+	c.Sandbox = bent{c.Sandbox, &spoiled}
+	c.Arbiter = openBox(t, wazerobox.Options{Interpreter: true})
+	x := Start(t, c)
+	joinWorker(t, x, "ann", openBox(t, wazerobox.Options{}), nil)
+	id := x.Submit(mapFile(t, x, "engine", selftest.Module, []string{"sum", "divide", "sum"}, "  batch: 1\ntrust: {assurance: full}\n"))
+	done(t, x, id)
+	sum := binary.LittleEndian.AppendUint64(nil, 'u'*31+'m')
+	for i, l := range linesOf(t, x.Client, id) {
+		output := l.OutputBase64
+		if l.Output != nil {
+			output = []byte(*l.Output)
+		}
+		if l.Status == "returned" && !bytes.Equal(output, sum) {
+			t.Errorf("input %d: %x", i, output)
+		}
+	}
+	if spoiled.Load() == 0 {
+		t.Error("the hub's engine was not asked")
+	}
+	checkMarks(t, x)
 }
 
 // One who spoils outcomes is outvoted, and the job's files are those of the
