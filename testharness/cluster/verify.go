@@ -17,6 +17,7 @@ import (
 // receipt is one line of a job's receipts.
 type receipt struct {
 	Shard   uint64
+	Path    string
 	Output  string
 	Ops     int64
 	Results []struct {
@@ -84,10 +85,13 @@ func (r receipt) check() (confirmed int, err error) {
 		if len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, protocol.ResultBytes(token, output), signature) {
 			return 0, fmt.Errorf("signature of volunteer %.8s does not hold", res.Volunteer)
 		}
-		if right := res.Output == r.Output; right != (res.Verdict == "confirmed") {
+		right, confirmedIt := res.Output == r.Output, res.Verdict == "confirmed"
+		// Whoever cannot defend a result in a dispute has lost, right or not.
+		undefended := right && res.Verdict == "refuted" && r.Path == "disputed"
+		if right != confirmedIt && !undefended {
 			return 0, fmt.Errorf("result of volunteer %.8s is %s, output equal: %v", res.Volunteer, res.Verdict, right)
 		}
-		if res.Verdict == "confirmed" {
+		if confirmedIt {
 			confirmed++
 		}
 	}
