@@ -22,27 +22,12 @@ func newProgram(s streams) *cobra.Command {
 		},
 	}
 	setFlag(dump, &set)
-	c.AddCommand(dump, newTrace(s))
+	c.AddCommand(dump, newTrace(s), newWitness(s))
 	return c
 }
 
 func dumpPrograms(s streams, name string, set []string) error {
-	raw, err := readInput(s, name)
-	if err != nil {
-		return err
-	}
-	p, err := program.Decode(raw)
-	switch {
-	case err == nil:
-		return p.Dump(s.out)
-	case !errors.Is(err, program.ErrDamaged):
-		return &inputError{err} // a program, but an illegal one
-	}
-	in, err := parseJob(raw, name, set)
-	if err != nil {
-		return err
-	}
-	programs, err := train.Programs(in.spec)
+	programs, err := readPrograms(s, name, set)
 	if err != nil {
 		return err
 	}
@@ -50,10 +35,36 @@ func dumpPrograms(s streams, name string, set []string) error {
 		if i > 0 {
 			fmt.Fprintln(s.out)
 		}
-		fmt.Fprintf(s.out, "# %s\n", p.Use)
+		if p.Use != "" {
+			fmt.Fprintf(s.out, "# %s\n", p.Use)
+		}
 		if err := p.Dump(s.out); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// readPrograms reads a program, whose use is not known, or the programs that a
+// job file makes.
+func readPrograms(s streams, name string, set []string) ([]train.Program, error) {
+	raw, err := readInput(s, name)
+	if err != nil {
+		return nil, err
+	}
+	p, err := program.Decode(raw)
+	switch {
+	case err == nil:
+		return []train.Program{{Program: p}}, nil
+	case !errors.Is(err, program.ErrDamaged):
+		return nil, &inputError{err} // a program, but an illegal one
+	}
+	in, err := parseJob(raw, name, set)
+	if err != nil {
+		return nil, err
+	}
+	if in.spec.Kind == "map" {
+		return nil, &inputError{errors.New("a map job has no programs: `shoal shard check` looks at its module")}
+	}
+	return train.Programs(in.spec)
 }
