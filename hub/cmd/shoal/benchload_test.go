@@ -3,6 +3,7 @@ package main
 import (
 	"io/fs"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,9 @@ var elsewhere = []string{"/worker-wasip1.wasm"}
 // for elsewhere; and the first load is none of what comes later, and each file
 // in its smallest form.
 func TestFirstLoadIsTheWholeSite(t *testing.T) {
+	if !site.Built() && os.Getenv("SHOAL_REQUIRE") != "" {
+		t.Fatal("the WebAssembly worker is not built: run make wasm")
+	}
 	if !site.Built() {
 		t.Skip("the WebAssembly worker is not built: make wasm")
 	}
