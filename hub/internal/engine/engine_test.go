@@ -162,7 +162,7 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// Thinned checkpoints keep the oldest and the newest, and grow denser.
+// Thinned checkpoints keep the oldest and the newest.
 func TestThin(t *testing.T) {
 	j := &jobRun{terms: &trust.Terms{}}
 	for round := 8; round <= 800; round += 8 {
