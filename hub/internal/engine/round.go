@@ -144,6 +144,10 @@ func (e *Engine) newRound(ctx context.Context, j *jobRun, r job.Round) (*round, 
 		}
 		s := rd.shards[i]
 		s.results = append(s.results, result)
+		if s.program.Task == nil { // what it took stands in the program
+			s.spent[result.Output] = s.program.Ops
+			continue
+		}
 		encoded, err := j.holder.Get(ctx, result.Output)
 		switch {
 		case err == nil:
