@@ -81,7 +81,7 @@ func TestOverWebSockets(t *testing.T) {
 
 // tries is how many runs a strategy gets to do what it is about: a liar in wait
 // is not always dealt the shard it waits for.
-const tries = 8
+const tries = 24
 
 // face has one job computed by honest volunteers and one party of cheats, and
 // again while the cheats did not get to cheat.
