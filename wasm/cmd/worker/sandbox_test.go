@@ -45,20 +45,17 @@ func TestModulesInBrowser(t *testing.T) {
 	for _, c := range selftest.Cases {
 		cases = append(cases, c.Input)
 	}
-	t.Run("OutcomesAreWazeros", func(t *testing.T) {
-		h.T = t
+	h.run("OutcomesAreWazeros", func(t *testing.T) {
 		h.ends(small, selftest.Module, cases...)
 		h.ends(large, program, unruly.Deeds...)
 	})
-	t.Run("ModuleThatNobodyRuns", func(t *testing.T) {
-		h.T = t
+	h.run("ModuleThatNobodyRuns", func(t *testing.T) {
 		h.say(taskLease("grasping", grasping, "x"))
 		if back := await[protocol.Return](h); !bytes.Contains([]byte(back.Reason), []byte("open_socket")) {
 			t.Errorf("got back because %q", back.Reason)
 		}
 	})
-	t.Run("HubAndPageAreHeardMeanwhile", func(t *testing.T) {
-		h.T = t
+	h.run("HubAndPageAreHeardMeanwhile", func(t *testing.T) {
 		h.say(taskLease("endless", endless, "loop"))
 		p.until(`event("computing").length > 0 && said("stats").length > 0`)
 		h.say(protocol.StatusUpdate{JSON: []byte(`{"step": 7}`)})
@@ -68,8 +65,7 @@ func TestModulesInBrowser(t *testing.T) {
 		h.say(protocol.Revoke{Token: []byte("endless"), Reason: "enough"})
 		h.ends(small, selftest.Module, "sum")
 	})
-	t.Run("PauseEndsARun", func(t *testing.T) {
-		h.T = t
+	h.run("PauseEndsARun", func(t *testing.T) {
 		h.say(taskLease("again", endless, "loop"))
 		p.until(`said("stats").at(-1).stats.devices[0].job === "" && event("computing").length > 0`)
 		p.tell(`{cmd: "pause"}`)
@@ -81,8 +77,7 @@ func TestModulesInBrowser(t *testing.T) {
 		p.until(`said("state").at(-1).state === "running"`)
 		h.ends(small, selftest.Module, "sum")
 	})
-	t.Run("Speed", func(t *testing.T) {
-		h.T = t
+	h.run("Speed", func(t *testing.T) {
 		start := time.Now()
 		h.ends(timed, selftest.Module, "loop")
 		t.Logf("2e9 instructions took %v, wazero's included", time.Since(start))
@@ -91,6 +86,17 @@ func TestModulesInBrowser(t *testing.T) {
 	await[protocol.Goodbye](h)
 	h.conn.Close()
 	p.until(`said("state").at(-1).state === "stopped" && said("error").length === 0 && said("crash").length === 0`)
+}
+
+// run runs a subtest in which the hub's failures and deadlines are the
+// subtest's, and gives it back to the test: a subtest's context ends with it.
+func (h *hub) run(name string, f func(t *testing.T)) {
+	parent := h.T
+	defer func() { h.T = parent }()
+	parent.Run(name, func(t *testing.T) {
+		h.T = t
+		f(t)
+	})
 }
 
 // taskLease leases runs of a task's module on inputs.
