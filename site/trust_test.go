@@ -54,7 +54,9 @@ func TestPageShowsTrust(t *testing.T) {
 		t.Fatalf("the job is %s: %s", j.State, j.Error)
 	}
 	p.until(`shoal.jobs[0]?.name === "promised" && shoal.jobs[0].state === "done"`)
-	p.run(`document.querySelector("#jobs button").click()`) // the list moves while the page settles
+	// The list is drawn some time after shoal.jobs has changed, and moves while
+	// the page settles: found and clicked in one go.
+	p.until(`[...document.querySelectorAll("#jobs button")].some((b) => b.dataset.id === shoal.jobs[0].id && (b.click(), true))`)
 	p.until(`shoal.job === shoal.jobs[0].id`)
 	p.until(`/^Verified: audited, bound (0|\S+e-\d+) on the risk of a wrong result, \d+ of \d+ audited, overhead \d+ %/.test(document.getElementById("verified-how").textContent)`)
 	p.click("#account summary")
