@@ -59,6 +59,10 @@ type Config struct {
 	// the time at which keys were made.
 	Related func(a, b Identity) bool
 	Retain  int64 // bytes of every job's shard inputs that are kept, so that audits can run its shards again
+	// Mend is how long after its end a job is run again where that is needed,
+	// because somebody whose word its results rest on has been proved wrong; 0:
+	// never. As long it keeps its checkpoints.
+	Mend time.Duration
 
 	CheckpointEvery int           // rounds between a job's checkpoints
 	MaxRunning      int           // jobs that run at the same time
@@ -89,6 +93,7 @@ func Default() Config {
 		Inspect:         inspect,
 		Related:         trust.Related,
 		Retain:          1 << 30,
+		Mend:            30 * 24 * time.Hour,
 		CheckpointEvery: 8,
 		MaxRunning:      4,
 		MaxLeases:       16,
@@ -127,6 +132,7 @@ func (c Config) Validate() error {
 	need(c.Inspect != nil, "Inspect", "missing")
 	need(c.Related != nil, "Related", "missing")
 	need(c.Retain >= 0, "Retain", "must not be negative")
+	need(c.Mend >= 0, "Mend", "must not be negative")
 	need(c.Log != nil, "Log", "missing")
 	need(c.Now != nil, "Now", "missing")
 	need(c.Rand != nil, "Rand", "missing")

@@ -99,7 +99,7 @@ func New(c Config) (_ *Hub, err error) {
 	h.engine, err = engine.Open(ctx, engine.Config{
 		Store: h.store, Blobs: files, Signer: signer,
 		Kinds: c.Kinds, Device: c.Device, Data: c.Files, Parse: c.Parse, Inspect: c.Inspect,
-		Execute: c.Execute, Confirm: h.auditor.confirm, Certified: certified, Related: c.Related, Secret: key, Retain: c.Retain,
+		Execute: c.Execute, Confirm: h.auditor.confirm, Certified: certified, Related: c.Related, Secret: key, Retain: c.Retain, Mend: c.Mend,
 		Seal:      func(ctx context.Context, e engine.Ending) error { return records.Seal(ctx, h.engine, e) },
 		Scheduler: schedule, CheckpointEvery: c.CheckpointEvery, MaxRunning: c.MaxRunning, MaxLeases: c.MaxLeases,
 		Log: c.Log, Now: c.Now, Rand: c.Rand,

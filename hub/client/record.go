@@ -19,6 +19,14 @@ func (c *Client) Head(ctx context.Context, id string) ([]byte, error) {
 	return []byte(b.String()), err
 }
 
+// Superseded returns the signed head of an edition of a job's log, from 0, that
+// another has taken the place of.
+func (c *Client) Superseded(ctx context.Context, id string, edition int) ([]byte, error) {
+	var b strings.Builder
+	err := c.copy(ctx, fmt.Sprintf("%s/log/%d", jobPath(id), edition), &b)
+	return []byte(b.String()), err
+}
+
 // Proof returns the proof that receipt n, from 0, is in an ended job's log: a
 // receipt.Proof as JSON.
 func (c *Client) Proof(ctx context.Context, id string, n int64) (json.RawMessage, error) {

@@ -1,6 +1,7 @@
 // Package receipt is the public record of a finished job: one line for every
 // settled shard, a Merkle tree over the lines, and a head that the hub signs
-// once, when the job ends.
+// once, when the job ends. A job that comes to another end, because one whose
+// word it rested on was proved wrong, gets another record, which names the first.
 //
 // It owns the line (what is said of a shard, and the one way to write it), the
 // log (the tree over the lines and proofs that a line is in it) and the head

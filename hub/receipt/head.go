@@ -14,22 +14,29 @@ import (
 
 // Head is what a hub signs when a job ends: which job, what came of it, and
 // the root of the log over its receipts. Its fields are in the order in which
-// they are written.
+// they are written; those that a first edition does not have are absent there.
+//
+// A job that was done is reopened when somebody whose word it rests on is proved
+// wrong. If it comes to another end, that end has a head of its own, the next
+// edition, which names the head it takes the place of: whoever has seen one of
+// them can see that there was another.
 type Head struct {
-	Key       string     `json:"key"` // of the hub that signs, as Signer.Key
-	Job       string     `json:"job"`
-	Name      string     `json:"name"`
-	Kind      string     `json:"kind"`
-	File      Hash       `json:"file"`             // of the job file as submitted
-	State     string     `json:"state"`            // done, failed or cancelled
-	Reason    string     `json:"reason,omitempty"` // why it failed or was cancelled
-	Withdrawn int        `json:"withdrawn"`        // how often the job was taken back to an earlier round
-	Created   time.Time  `json:"created"`
-	Ended     time.Time  `json:"ended"`
-	Receipts  int64      `json:"receipts"` // lines of the log
-	Root      Hash       `json:"root"`     // of the log
-	Artifacts []Artifact `json:"artifacts"`
-	Promise   *Promise   `json:"promise,omitempty"`
+	Key        string     `json:"key"` // of the hub that signs, as Signer.Key
+	Job        string     `json:"job"`
+	Name       string     `json:"name"`
+	Kind       string     `json:"kind"`
+	File       Hash       `json:"file"`                 // of the job file as submitted
+	State      string     `json:"state"`                // done, failed or cancelled
+	Reason     string     `json:"reason,omitempty"`     // why it failed or was cancelled
+	Withdrawn  int        `json:"withdrawn"`            // how often the job was taken back to an earlier round
+	Edition    int        `json:"edition,omitempty"`    // how many ends of the job stand no more
+	Supersedes *Hash      `json:"supersedes,omitempty"` // the signed head of the edition before; nil where none was signed
+	Created    time.Time  `json:"created"`
+	Ended      time.Time  `json:"ended"`
+	Receipts   int64      `json:"receipts"` // lines of the log
+	Root       Hash       `json:"root"`     // of the log
+	Artifacts  []Artifact `json:"artifacts"`
+	Promise    *Promise   `json:"promise,omitempty"`
 }
 
 // Artifact is one file of a finished job.
@@ -131,6 +138,8 @@ func (h Head) validate() error {
 		return fmt.Errorf("%w: head: job: missing", ErrDamaged)
 	case h.Receipts < 0 || h.Withdrawn < 0:
 		return fmt.Errorf("%w: head: %d receipts, withdrawn %d times", ErrDamaged, h.Receipts, h.Withdrawn)
+	case h.Edition < 0 || h.Edition == 0 && h.Supersedes != nil:
+		return fmt.Errorf("%w: head: edition %d supersedes another", ErrDamaged, h.Edition)
 	case h.State != "done" && h.State != "failed" && h.State != "cancelled":
 		return fmt.Errorf("%w: head: state: %q is no end", ErrDamaged, h.State)
 	}

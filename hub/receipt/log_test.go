@@ -136,6 +136,12 @@ func TestRoot(t *testing.T) {
 
 func TestHead(t *testing.T) {
 	_, _, want := written(t, 5)
+	t.Run("first edition", func(t *testing.T) { testHead(t, want) })
+	want.Edition, want.Supersedes = 2, &receipt.Hash{1, 2, 3}
+	t.Run("third edition", func(t *testing.T) { testHead(t, want) })
+}
+
+func testHead(t *testing.T, want receipt.Head) {
 	s := signer(t, 1)
 	signed, err := s.Sign(want)
 	if err != nil {
@@ -144,6 +150,9 @@ func TestHead(t *testing.T) {
 	got, err := receipt.OpenHead(signed)
 	if err != nil {
 		t.Fatalf("%s: %v", signed, err)
+	}
+	if got.Edition != want.Edition || (got.Supersedes == nil) != (want.Supersedes == nil) || want.Supersedes != nil && *got.Supersedes != *want.Supersedes {
+		t.Errorf("edition %d supersedes %v, want %d and %v", got.Edition, got.Supersedes, want.Edition, want.Supersedes)
 	}
 	if got.Key != s.Key() || got.Root != want.Root || *got.Promise != *want.Promise || !got.Done() || len(got.Artifacts) != 1 {
 		t.Errorf("signed %+v, opened %+v", want, got)
@@ -183,15 +192,32 @@ func TestHead(t *testing.T) {
 	}
 }
 
+// Heads that were signed before there were editions are those of first editions,
+// byte for byte.
+func TestOldHead(t *testing.T) {
+	_, _, h := written(t, 1)
+	signed, err := signer(t, 1).Sign(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range []string{"edition", "supersedes"} {
+		if bytes.Contains(signed, []byte(`"`+field+`"`)) {
+			t.Errorf("a first edition has the field %s: %s", field, signed)
+		}
+	}
+}
+
 // What a hub would have to be broken to sign is refused as well.
 func TestSenselessHeads(t *testing.T) {
 	for name, change := range map[string]func(*receipt.Head){
-		"no job":             func(h *receipt.Head) { h.Job = "" },
-		"fewer than none":    func(h *receipt.Head) { h.Receipts = -1 },
-		"not an end":         func(h *receipt.Head) { h.State = "running" },
-		"a file twice":       func(h *receipt.Head) { h.Artifacts = append(h.Artifacts, h.Artifacts[0]) },
-		"a size below 0":     func(h *receipt.Head) { h.Artifacts[0].Size = -1 },
-		"withdrawn too less": func(h *receipt.Head) { h.Withdrawn = -1 },
+		"no job":                        func(h *receipt.Head) { h.Job = "" },
+		"fewer than none":               func(h *receipt.Head) { h.Receipts = -1 },
+		"not an end":                    func(h *receipt.Head) { h.State = "running" },
+		"a file twice":                  func(h *receipt.Head) { h.Artifacts = append(h.Artifacts, h.Artifacts[0]) },
+		"a size below 0":                func(h *receipt.Head) { h.Artifacts[0].Size = -1 },
+		"withdrawn too less":            func(h *receipt.Head) { h.Withdrawn = -1 },
+		"an edition below 0":            func(h *receipt.Head) { h.Edition = -1 },
+		"a first edition after another": func(h *receipt.Head) { h.Supersedes = &h.Root },
 	} {
 		_, _, h := written(t, 1)
 		change(&h)

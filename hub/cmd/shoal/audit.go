@@ -205,6 +205,9 @@ func (r auditResult) show(out io.Writer) error {
 		known = "as expected"
 	}
 	fmt.Fprintf(w, "job          %s, %s\nsigned by    %s (%s)\n", r.Job, r.State, r.Key, known)
+	if r.Edition > 0 {
+		fmt.Fprintf(w, "edition      %s\n", r.edition())
+	}
 	fmt.Fprintf(w, "receipts     %d with %d signatures, root %s\n", r.Shards, r.Signatures, r.Root)
 	var paths []string
 	for _, p := range slices.Sorted(maps.Keys(r.Paths)) {
@@ -230,6 +233,15 @@ func (r auditResult) show(out io.Writer) error {
 	}
 	_, err := io.WriteString(out, printable(w.String()))
 	return err
+}
+
+// edition says that this is not the job's first record.
+func (r auditResult) edition() string {
+	before := "an earlier end, which was never signed"
+	if r.Supersedes != nil {
+		before = "the head with SHA-256 " + r.Supersedes.String()
+	}
+	return fmt.Sprintf("%d: the job was done, was reopened, and came to another end; this record supersedes %s", r.Edition, before)
 }
 
 // printable replaces what is no character or controls terminals.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	receipts "github.com/shoal-compute/shoal/hub/receipt"
 	"github.com/shoal-compute/shoal/hub/receipt/audit"
 	"github.com/shoal-compute/shoal/wasm/sandbox/selftest"
 )
@@ -358,5 +359,24 @@ func TestAuditMap(t *testing.T) {
 				t.Errorf("audit %s of %s: %+v", what, sample, r.Report)
 			}
 		}
+	}
+}
+
+// A record that is not a job's first says so.
+func TestAuditShowsEditions(t *testing.T) {
+	before := receipts.Hash{1, 2}
+	for want, r := range map[string]audit.Report{
+		"supersedes the head with SHA-256 " + before.String(): {Edition: 1, Supersedes: &before},
+		"2: the job was done, was reopened":                   {Edition: 2, Supersedes: &before},
+		"an earlier end, which was never signed":              {Edition: 1},
+	} {
+		var out bytes.Buffer
+		if err := (auditResult{Report: &r}).show(&out); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("want %q in %s, %v", want, &out, err)
+		}
+	}
+	var out bytes.Buffer
+	if err := (auditResult{Report: &audit.Report{}}).show(&out); err != nil || strings.Contains(out.String(), "edition") {
+		t.Errorf("a first edition is shown as %s, %v", &out, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -29,6 +30,7 @@ func newHub(s streams) *cobra.Command {
 		config  string
 		certify []string
 		retain  string
+		mend    time.Duration
 		verbose bool
 	)
 	c := &cobra.Command{
@@ -62,6 +64,10 @@ func newHub(s streams) *cobra.Command {
 				return &inputError{fmt.Errorf("--retain: %w", err)}
 			}
 			cfg.Retain = int64(keep)
+			if mend < 0 {
+				return &inputError{fmt.Errorf("--mend: %v is negative; 0 means never", mend)}
+			}
+			cfg.Mend = mend
 			if set.Files != "" {
 				if cfg.Files, err = dataFiles(set.Files); err != nil {
 					return err
@@ -86,6 +92,7 @@ func newHub(s streams) *cobra.Command {
 	c.Flags().StringVar(&config, "config", "", "YAML or JSON file with the fields listen, data, name and files")
 	c.Flags().StringSliceVar(&certify, "certify", nil, "keys of volunteers whose results count like the hub's own, 64 hexadecimal digits each")
 	c.Flags().StringVar(&retain, "retain", "1GiB", "how much of every job's shard inputs is kept, so that audits can run its shards again")
+	c.Flags().DurationVar(&mend, "mend", hub.Default().Mend, "how long after its end a job is run again where somebody whose word it rests on is proved wrong; 0 never")
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "log every shard")
 	return c
 }

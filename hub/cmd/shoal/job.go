@@ -101,8 +101,12 @@ func showJob(s streams, j client.Job, asJSON bool) error {
 	line("name", j.Name)
 	line("kind", j.Kind)
 	line("state", j.State)
-	if j.Error != "" {
+	switch {
+	case j.Error == "":
+	case j.Ended():
 		line("error", j.Error)
+	default:
+		line("because", j.Error)
 	}
 	if j.Kind == "map" {
 		line("inputs", fmt.Sprintf("%d/%d, %d failed", j.Step, j.Steps, j.Failed))

@@ -3,8 +3,10 @@
 //
 // It owns when a record is made (once, when the job ends) and that it stays
 // as it is: what the hub learns later about old results changes its books,
-// never what it has signed. It turns what the engine knows into the lines of
-// package receipt. It refuses to know who reads records.
+// never what it has signed. A job that comes to another end gets another record,
+// its next edition, which names the head before it; that is kept, under another
+// name, together with its receipts. It turns what the engine knows into the lines
+// of package receipt. It refuses to know who reads records.
 package archive
 
 import (
@@ -23,7 +25,8 @@ import (
 	"github.com/shoal-compute/shoal/hub/receipt"
 )
 
-// Archive is a directory with two files for each job: ID.jsonl and ID.head.
+// Archive is a directory with two files for each job: ID.jsonl and ID.head; and
+// with two for each of its superseded editions, as in ID.e0.jsonl and ID.e0.head.
 // Its methods are safe for concurrent use.
 type Archive struct {
 	dir    string
@@ -60,9 +63,10 @@ type Books interface {
 
 var _ Books = (*engine.Engine)(nil)
 
-// Seal makes the record of a job that is about to end. When the job has one
-// already, Seal replaces it: the hub was killed before it had noted the job's
-// end, and nobody has seen the record.
+// Seal makes the record of a job that is about to end. When the job has one of
+// this edition already, Seal replaces it: the hub was killed before it had noted
+// the job's end, and nobody has seen the record. One of an earlier edition is
+// superseded.
 func (a *Archive) Seal(ctx context.Context, books Books, e engine.Ending) error {
 	a.making.Lock()
 	defer a.making.Unlock()
@@ -103,6 +107,9 @@ func (a *Archive) seal(ctx context.Context, books Books, e engine.Ending) error 
 		return err
 	}
 	head := headOf(e)
+	if head.Supersedes, err = a.setAside(e.Job.ID, e.Job.Edition); err != nil {
+		return fmt.Errorf("archive: earlier record of job %s: %w", e.Job.ID, err)
+	}
 	err = a.write(list, func(w io.Writer) error {
 		lines := receipt.NewWriter(w)
 		err := books.Receipts(ctx, e.Job.ID, func(r engine.Receipt) error { return lines.Add(Receipt(e.Job.ID, r)) })
@@ -129,6 +136,58 @@ func (a *Archive) seal(ctx context.Context, books Books, e engine.Ending) error 
 	}
 	a.forget(e.Job.ID)
 	return nil
+}
+
+// setAside gives the record before an edition a name of its own, unless it has
+// one, and returns the hash of its head; nil when there is none. The files get
+// their second name before anything takes the first, so that whenever the hub is
+// killed they are there under one of them.
+func (a *Archive) setAside(id string, edition int) (*receipt.Hash, error) {
+	if edition == 0 {
+		return nil, nil
+	}
+	current, err := a.Head(id)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	// A head that no longer opens is kept all the same: its bytes are what counts.
+	if h, damaged := receipt.OpenHead(current); err == nil && (damaged != nil || h.Edition < edition) {
+		for _, suffix := range []string{linesSuffix, headSuffix} {
+			from, err := a.path(id, suffix)
+			if err != nil {
+				return nil, err
+			}
+			to, err := a.path(id, editionSuffix(edition-1)+suffix)
+			if err != nil {
+				return nil, err
+			}
+			if err := os.Link(from, to); err != nil && !errors.Is(err, fs.ErrExist) {
+				return nil, err
+			}
+		}
+		if err := a.sync(); err != nil {
+			return nil, err
+		}
+	}
+	before, err := a.Superseded(id, edition-1)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	h := receipt.Sum(before)
+	return &h, nil
+}
+
+// Superseded returns the signed head of an edition that another has taken the
+// place of, or fs.ErrNotExist.
+func (a *Archive) Superseded(id string, edition int) ([]byte, error) {
+	path, err := a.path(id, editionSuffix(edition)+headSuffix)
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
 }
 
 // Head returns a job's signed head, or fs.ErrNotExist.
@@ -211,6 +270,8 @@ const (
 	headSuffix  = ".head"
 )
 
+func editionSuffix(edition int) string { return fmt.Sprintf(".e%d", edition) }
+
 // jobID is what may become a file name.
 var jobID = regexp.MustCompile(`^[0-9a-z]{1,64}$`)
 
@@ -241,6 +302,11 @@ func (a *Archive) write(path string, fill func(io.Writer) error) error {
 	if err := os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
+	return a.sync()
+}
+
+// sync makes the names of files durable.
+func (a *Archive) sync() error {
 	dir, err := os.Open(a.dir)
 	if err != nil {
 		return err

@@ -159,6 +159,101 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// A job that comes to another end has another record, which names the first; the
+// first is kept as it was. A hub that is killed at any moment in between ends with
+// the same.
+func TestEditions(t *testing.T) {
+	for _, killed := range []string{"", "before", "links", "lines", "head"} {
+		t.Run("killed "+killed, func(t *testing.T) {
+			a, dir := open(t)
+			b := ended("k3v9", 5)
+			seal(t, a, b)
+			first, lines := read(t, dir, "k3v9.head"), read(t, dir, "k3v9.jsonl")
+			b.view.Edition, b.view.Generation = 1, 3
+			b.receipts = b.receipts[:4]
+			switch killed {
+			case "links": // the receipts have their second name, the head does not
+				if err := os.Link(filepath.Join(dir, "k3v9.jsonl"), filepath.Join(dir, "k3v9.e0.jsonl")); err != nil {
+					t.Fatal(err)
+				}
+			case "lines":
+				seal(t, a, b)
+				put(t, dir, "k3v9.head", first)
+			case "head":
+				seal(t, a, b)
+				b.receipts = b.receipts[:3]
+			}
+			seal(t, a, b)
+			h, before := head(t, a, "k3v9"), receipt.Sum(first)
+			if h.Edition != 1 || h.Withdrawn != 3 || h.Supersedes == nil || *h.Supersedes != before || h.Receipts != int64(len(b.receipts)) {
+				t.Errorf("the second edition: %+v", h)
+			}
+			if got, err := a.Superseded("k3v9", 0); err != nil || !bytes.Equal(got, first) {
+				t.Errorf("the first head: %q, %v", got, err)
+			}
+			if !bytes.Equal(read(t, dir, "k3v9.e0.jsonl"), lines) {
+				t.Error("the first receipts have changed")
+			}
+			if p, err := a.Prove("k3v9", 0); err != nil || p.Size != h.Receipts {
+				t.Errorf("%+v, %v", p, err)
+			}
+
+			b.view.Edition = 2
+			second := receipt.Sum(read(t, dir, "k3v9.head"))
+			seal(t, a, b)
+			if h := head(t, a, "k3v9"); h.Edition != 2 || h.Supersedes == nil || *h.Supersedes != second {
+				t.Errorf("the third edition: %+v", h)
+			}
+			if files, err := os.ReadDir(dir); err != nil || len(files) != 6 {
+				t.Errorf("%v, %v; want three editions", files, err)
+			}
+			if _, err := a.Superseded("k3v9", 2); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the edition that stands is superseded: %v", err)
+			}
+		})
+	}
+}
+
+// A job whose earlier end was never signed says nothing of it, and a head that
+// can no longer be read is kept as it is.
+func TestOddEditions(t *testing.T) {
+	a, dir := open(t)
+	b := ended("k3v9", 5)
+	b.view.Edition = 1
+	seal(t, a, b)
+	if h := head(t, a, "k3v9"); h.Edition != 1 || h.Supersedes != nil {
+		t.Errorf("head %+v", h)
+	}
+	rubbish := []byte("rubbish")
+	put(t, dir, "k3v9.head", rubbish)
+	b.view.Edition = 2
+	seal(t, a, b)
+	if h := head(t, a, "k3v9"); h.Supersedes == nil || *h.Supersedes != receipt.Sum(rubbish) {
+		t.Errorf("head %+v", h)
+	}
+}
+
+func read(t *testing.T, dir, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// put replaces a file, and does not write to what else has its bytes.
+func put(t *testing.T, dir, name string, data []byte) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // What cannot be finished is not there.
 func TestUnfinished(t *testing.T) {
 	a, dir := open(t)

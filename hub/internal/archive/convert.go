@@ -37,7 +37,7 @@ func Receipt(id string, r engine.Receipt) receipt.Receipt {
 func headOf(e engine.Ending) receipt.Head {
 	h := receipt.Head{
 		Job: e.Job.ID, Name: e.Job.Name, Kind: e.Job.Kind, File: receipt.Sum(e.Job.File),
-		State: string(e.Job.State), Reason: e.Job.Reason, Withdrawn: e.Job.Generation,
+		State: string(e.Job.State), Reason: e.Job.Reason, Withdrawn: e.Job.Generation, Edition: e.Job.Edition,
 		Created: e.Job.Created.Truncate(time.Millisecond), Ended: e.Job.Finished.Truncate(time.Millisecond), // as stores keep them
 		Artifacts: make([]receipt.Artifact, len(e.Artifacts)), Promise: promiseOf(e.Trust),
 	}

@@ -34,6 +34,7 @@ func (j *jobRun) thin(c *Checkpoint) (drop []int) {
 	if c == nil {
 		return nil
 	}
+	drop, j.lost = j.lost, nil
 	j.checkpoints = append(slices.Clone(j.checkpoints), *c)
 	keep := maxCheckpoints
 	if j.terms == nil {
@@ -53,6 +54,26 @@ func (j *jobRun) thin(c *Checkpoint) (drop []int) {
 		j.checkpoints = slices.Delete(j.checkpoints, least, least+1)
 	}
 	return drop
+}
+
+// findCheckpoint notes a job's checkpoints and returns the last of which every
+// blob is here; the zero Checkpoint is the job's beginning. An ended job may have
+// lost some: what they save is done again, and they go with the next that is
+// taken.
+func (e *Engine) findCheckpoint(j *jobRun, list []Checkpoint) (c Checkpoint) {
+	j.checkpoints, j.lost = nil, nil
+	for _, one := range list {
+		if slices.ContainsFunc(one.Blobs, func(h job.Hash) bool { return !e.config.Blobs.Has(h) }) {
+			j.lost = append(j.lost, one.Round)
+			continue
+		}
+		j.checkpoints = append(j.checkpoints, one)
+		c = one
+	}
+	if len(j.lost) > 0 {
+		e.log.Warn("blobs of checkpoints are gone", "job", j.record.ID, "checkpoints", len(j.lost), "from_round", c.Round)
+	}
+	return c
 }
 
 // gap is how far apart the neighbours of the i-th checkpoint are.

@@ -92,3 +92,28 @@ func TestLonely(t *testing.T) {
 		t.Errorf("nobody is here: lonely %t, %d at work, %d needed", s.lonely, len(s.attempts), s.need())
 	}
 }
+
+// Who has delivered a shard before the hub was started again is still nobody whom
+// kin vouch for.
+func TestRecalledKin(t *testing.T) {
+	h := newHall(t, job.Trust{Epsilon: "0.000001"}, 0, 1)
+	h.config.Related = func(a, b trust.Identity) bool { return a.Block == "twins" && b.Block == "twins" }
+	s := h.job.round.shards[0]
+	s.recall(Result{Volunteer: volunteer.ID{99}, Output: job.Hash{1}, Risk: 0.1, Identity: trust.Identity{Block: "twins"}})
+	h.reweigh(h.job, s)
+	join := func(id byte, block string) {
+		m, err := h.Join(t.Context(), volunteer.ID{id}, "", block, []Device{{Lane: "wasm"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.consent, m.want[0] = h.now.Add(time.Hour), 1
+	}
+	join(100, "twins")
+	if h.plans(t); len(h.holders()) != 0 || !s.lonely {
+		t.Errorf("%v are at work and the shard is lonely: %t; want nobody to vouch for kin", h.holders(), s.lonely)
+	}
+	join(101, "elsewhere")
+	if h.plans(t); len(h.holders()) != 1 || h.holders()[0] != (volunteer.ID{101}) || s.lonely {
+		t.Errorf("%v are at work and the shard is lonely: %t; want the one who is no kin", h.holders(), s.lonely)
+	}
+}

@@ -141,6 +141,10 @@ func (e *Engine) applyMarks(marks []Mark) {
 			"job", mark.Job, "shard", mark.Shard.String(), "reason", mark.Reason)
 	}
 	e.dropAttempts(func(_ *shard, a *attempt) bool { return a.member.excluded[a.device] }, excludedReason)
+	e.captures++
+	for _, mark := range marks {
+		e.suspect(mark.Volunteer)
+	}
 	e.recheck()
 }
 

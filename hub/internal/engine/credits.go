@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/shoal-compute/shoal/hub/internal/ledger"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
 )
 
 // A job's limits.credits bounds what it hands out: no lease is given whose
@@ -13,7 +14,8 @@ import (
 // round for which the least that is wanted does not fit is not begun. Second
 // volunteers are paid from what the limit allows beyond the least for all
 // rounds; where that does not reach, an auditor decides what they would have,
-// which costs the job nothing.
+// which costs the job nothing. So does everything that a job which was taken back
+// can no longer pay for.
 
 // checkCredits refuses a round that would take the job over its limit.
 func (e *Engine) checkCredits(ctx context.Context, j *jobRun, rd *round) error {
@@ -33,7 +35,15 @@ func (e *Engine) checkCredits(ctx context.Context, j *jobRun, rd *round) error {
 	for _, s := range rd.open {
 		price += s.credit() * max(least, ledger.Amount(len(s.results)))
 	}
-	if price > limit {
+	switch {
+	case price <= limit:
+	case j.terms != nil && j.record.Generation > 0:
+		// What is done twice is not the submitter's fault, and the limit is: the
+		// hub computes what nobody can be paid for.
+		for _, s := range rd.open {
+			s.verdict.Audit = trust.MustAudit
+		}
+	default:
 		return fmt.Errorf("limits.credits: round %d would bring the cost to %d, over the limit of %d", rd.index, price, limit)
 	}
 	p := j.record.Plan

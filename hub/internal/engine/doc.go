@@ -33,17 +33,19 @@
 // and the job goes back to a checkpoint before it (rewind.go): verdicts from the
 // wrong one on are withdrawn, the generation that is part of every lease is
 // raised, and the rounds are done anew. For that the inputs of settled rounds
-// (retain.go) and some checkpoints (drive.go) are kept. What is needed of this is
-// in the store with the mark itself, so a hub that is killed in between takes it
-// up with the job.
+// (retain.go) and some checkpoints (checkpoint.go) are kept. What is needed of this
+// is in the store with the mark itself, so a hub that is killed in between takes it
+// up with the job. A job that is done is reopened for it, for some time after its
+// end (mend.go).
 //
 // # What a run's blobs are
 //
 // What a job.Run puts in Start is kept until the job ends. What it puts in
 // Fold or Checkpoint is kept as long as the current round or the last
 // checkpoint names it, and until the next checkpoint in any case. Outputs are
-// kept until a checkpoint has made them superfluous; programs, uploads and
-// artifacts for good.
+// kept until a checkpoint has made them superfluous; programs and uploads for
+// good, artifacts as long as the end stands that they are of. A job that is done
+// keeps its checkpoints while it may be reopened.
 //
 // # Goroutines
 //
@@ -51,6 +53,7 @@
 //     a lease passes its deadline or an attempt becomes overdue;
 //   - a job's inquiries and its repair, which its driver waits for before it
 //     ends the job;
+//   - one goroutine that reopens ended jobs (mend.go);
 //   - one driver per running job (drive.go), which alone touches the job's
 //     job.Run, and with it one that writes the last round's report;
 //   - sessions call Member's methods from goroutines of their own. A result is

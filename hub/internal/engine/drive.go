@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,12 +35,20 @@ func (e *Engine) holdStored(ctx context.Context, j *jobRun) error {
 	if err := e.keepStored(ctx, j); err != nil {
 		return err
 	}
-	if j.record.State.Ended() {
+	ended := j.record.State.Ended()
+	if ended && !e.mendable(j) {
 		return nil
 	}
 	list, err := e.config.Store.Checkpoints(ctx, j.record.ID)
 	if err != nil {
 		return err
+	}
+	j.checkpoints = list
+	if ended {
+		j.rest(artifacts)
+		j.holder.Hold(slices.Collect(maps.Keys(j.mendingBlobs()))...)
+		e.shelf[j.record.ID] = j
+		return nil
 	}
 	last := 0
 	for _, c := range list {
@@ -78,43 +87,91 @@ func (e *Engine) drive(ctx context.Context, j *jobRun) {
 	case err != nil:
 		state, reason = Failed, err.Error()
 	}
-	ctx = context.WithoutCancel(ctx)
-	now := e.config.Now()
-	if err := e.seal(ctx, j.record, e.trustView(j), state, reason, now, artifacts); err != nil {
+	if err := e.conclude(context.WithoutCancel(ctx), j, state, reason, artifacts); err != nil {
 		e.fail(err)
 		return
 	}
-	if state == Done {
-		err = e.config.Store.Finish(ctx, j.record.ID, artifacts, now)
-	} else {
-		err = e.config.Store.SetState(ctx, j.record.ID, state, reason, now)
-	}
-	if err != nil {
-		e.fail(err)
-		return
-	}
-	keep := j.kept.blobs()
-	for _, a := range artifacts {
-		keep[a.Hash] = true
+	j.rest(artifacts)
+	keep := j.resting
+	if e.mendable(j) {
+		keep = j.mendingBlobs()
 	}
 	e.release(j, keep)
-	log.Info("job ended", "state", state, "reason", reason)
-	e.events.publish(j.record.ID, Event{Type: "state", State: state, Reason: reason})
+	e.expire()
+	log.Info("job ended", "state", j.record.State, "reason", j.record.Reason, "edition", j.record.Edition)
+	e.events.publish(j.record.ID, Event{Type: "state", State: j.record.State, Reason: j.record.Reason})
+}
+
+// conclude makes a job's record, and then has the store note its end. A job that was
+// reopened and found to be right has had its end, and its record.
+func (e *Engine) conclude(ctx context.Context, j *jobRun, state State, reason string, artifacts []Artifact) error {
+	record := j.record
+	stood := !record.Finished.IsZero()
+	if state == Done && stood {
+		record.State, record.Reason = Done, ""
+		e.setRecord(j, record)
+		return e.config.Store.SetState(ctx, record.ID, Done, "", record.Finished)
+	}
+	if state != Done && record.Reason != "" {
+		reason += " (" + record.Reason + ")"
+	}
+	if stood {
+		record.Edition++
+	}
+	record.State, record.Reason, record.Finished = state, reason, e.config.Now()
+	if e.config.Seal != nil {
+		worth, err := e.worth(ctx, j)
+		if err == nil {
+			err = e.config.Seal(ctx, Ending{Job: record, Artifacts: artifacts, Trust: worth})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	e.setRecord(j, record)
+	if state == Done {
+		return e.config.Store.Finish(ctx, record.ID, artifacts, record.Finished)
+	}
+	return e.config.Store.SetState(ctx, record.ID, state, reason, record.Finished)
+}
+
+// worth is what a job's results are worth: nil if it never ran.
+func (e *Engine) worth(ctx context.Context, j *jobRun) (*TrustView, error) {
+	if t := e.trustView(j); t != nil || !j.record.Reopened() {
+		return t, nil
+	}
+	v, err := e.Describe(ctx, j.record.ID) // reopened, and not begun again
+	return v.Trust, err
+}
+
+func (e *Engine) setRecord(j *jobRun, record Job) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	j.record = record
 }
 
 // runWithHelp runs a job and whoever helps it: inquiries and repairs. When it
-// returns nothing more is written about the job's shards.
+// returns nothing more is written about the job's shards. Whoever was caught
+// while its last files were made may have helped to make them: then it is run to
+// its end once more.
 func (e *Engine) runWithHelp(ctx context.Context, j *jobRun) ([]Artifact, error) {
-	work, stop := context.WithCancel(ctx)
-	defer stop()
-	e.mu.Lock()
-	j.start = func(f func(context.Context)) { j.helpers.Go(func() { f(work) }) }
-	e.mu.Unlock()
-	artifacts, err := e.runJob(ctx, j)
-	stop()
-	e.close(j)
-	j.helpers.Wait()
-	return artifacts, err
+	for {
+		work, stop := context.WithCancel(ctx)
+		e.mu.Lock()
+		j.ended = false
+		j.start = func(f func(context.Context)) { j.helpers.Go(func() { f(work) }) }
+		e.mu.Unlock()
+		artifacts, err := e.runJob(ctx, j)
+		stop()
+		e.close(j)
+		j.helpers.Wait()
+		e.mu.Lock()
+		settled := j.terms == nil || j.captures == e.captures
+		e.mu.Unlock()
+		if err != nil || settled {
+			return artifacts, err
+		}
+	}
 }
 
 // close ends what is left of a job's round and turns later results away.
@@ -135,15 +192,6 @@ func (e *Engine) dropRound(j *jobRun, why string) {
 		m.dropCanaries(func(c *canary) bool { return c.job == j }, why)
 	}
 	j.round = nil
-}
-
-// seal has the log of an ending job's receipts written.
-func (e *Engine) seal(ctx context.Context, record Job, t *TrustView, state State, reason string, at time.Time, artifacts []Artifact) error {
-	if e.config.Seal == nil {
-		return nil
-	}
-	record.State, record.Reason, record.Finished = state, reason, at
-	return e.config.Seal(ctx, Ending{Job: record, Artifacts: artifacts, Trust: t})
 }
 
 // runJob runs a job to its artifacts, from its last checkpoint, as often as it
@@ -179,8 +227,10 @@ func (e *Engine) runInTime(ctx context.Context, j *jobRun, spec *job.Spec, kind 
 		e.startRepair(j)
 	}
 	e.mu.Unlock()
-	if err := e.config.Store.SetState(ctx, j.record.ID, Running, "", time.Time{}); err != nil {
-		return nil, stored(err)
+	if j.record.State != Running {
+		if err := e.config.Store.SetState(ctx, j.record.ID, Running, "", time.Time{}); err != nil {
+			return nil, stored(err)
+		}
 	}
 	for {
 		artifacts, err := e.runOnce(ctx, j, kind)
@@ -206,7 +256,11 @@ func (e *Engine) runOnce(ctx context.Context, j *jobRun, kind job.Kind) ([]Artif
 	if back { // found while there was nothing to restart
 		return nil, errRollback
 	}
-	artifacts, err := e.resume(ctx, j, kind)
+	run := e.resume
+	if !j.record.Finished.IsZero() {
+		run = e.confirmEnd
+	}
+	artifacts, err := run(ctx, j, kind)
 	e.withdrawRound(j)
 	return artifacts, cause(ctx, err)
 }
@@ -217,11 +271,7 @@ func (e *Engine) resume(ctx context.Context, j *jobRun, kind job.Kind) ([]Artifa
 	if err != nil {
 		return nil, stored(err)
 	}
-	j.checkpoints = list
-	var c Checkpoint
-	if n := len(list); n > 0 {
-		c = list[n-1]
-	}
+	c := e.findCheckpoint(j, list)
 	latest, err := e.config.Store.Latest(ctx, j.record.ID)
 	if err != nil {
 		return nil, stored(err)
@@ -263,9 +313,10 @@ func (e *Engine) setRunning(j *jobRun, round int, latest job.Report) {
 	e.events.publish(j.record.ID, Event{Type: "state", State: Running})
 }
 
-// limitTime gives ctx the job's deadline, which counts from its submission.
+// limitTime gives ctx the job's deadline, which counts from its submission. A
+// job that was done in time has kept it.
 func (e *Engine) limitTime(ctx context.Context, j *jobRun, spec *job.Spec) (context.Context, context.CancelFunc, error) {
-	if spec.Limits.Deadline == "" {
+	if spec.Limits.Deadline == "" || j.record.Reopened() {
 		ctx, cancel := context.WithCancel(ctx)
 		return ctx, cancel, nil
 	}

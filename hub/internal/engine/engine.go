@@ -68,6 +68,9 @@ type Config struct {
 	Related func(a, b trust.Identity) bool
 	Secret  []byte // lots are drawn with it: nobody may foresee them
 	Retain  int64  // bytes of each job's shard inputs kept for audits
+	// Mend is how long after its end a job is reopened when somebody whose word it
+	// rests on is proved wrong; 0: never.
+	Mend time.Duration
 
 	// Seal is told of a job's end before the store is: it writes the signed
 	// log of receipts. An error is the hub's, not the job's. May be nil.
@@ -97,6 +100,7 @@ type Engine struct {
 	wake chan struct{} // cap 1: a job was queued or has ended
 	fold chan struct{} // cap 1: one fold at a time; waiting drivers are served in order
 	exec chan struct{} // cap 1: one audit at a time
+	mend chan struct{} // cap 1: ended jobs may have to be reopened
 
 	hearings hearings
 	books    sync.Mutex // held while credit is taken back
@@ -109,6 +113,12 @@ type Engine struct {
 	devices *devices
 	audits  int                   // waiting or under way
 	absent  map[volunteer.ID]bool // who has stayed away from a dispute since the hub started
+
+	// See mend.go.
+	captures int                // marks since the hub started
+	shelf    map[string]*jobRun // jobs that are done and may be reopened
+	lately   []volunteer.ID     // who was caught, where the shelf has not been looked at since
+	unsure   []string           // jobs that ended just when somebody was caught
 }
 
 // Open loads what the store holds: it holds the blobs of every job and sweeps
@@ -123,7 +133,9 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 		wake:   make(chan struct{}, 1),
 		fold:   make(chan struct{}, 1),
 		exec:   make(chan struct{}, 1),
+		mend:   make(chan struct{}, 1),
 		absent: map[volunteer.ID]bool{},
+		shelf:  map[string]*jobRun{},
 	}
 	for _, k := range c.Kinds {
 		e.kinds[k.Name()] = k
@@ -151,6 +163,7 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 			e.active = append(e.active, j)
 		}
 	}
+	e.recall()
 	swept, err := c.Blobs.Sweep()
 	if err != nil {
 		return nil, err
@@ -165,6 +178,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { e.plan(ctx) })
+	running.Go(func() { e.mendJobs(ctx) })
 	for {
 		if !e.startJobs(ctx, &running) {
 			break
@@ -225,9 +239,11 @@ func (e *Engine) startJobs(ctx context.Context, running *sync.WaitGroup) bool {
 
 // retire takes an ended job off the list and lets the next one start.
 func (e *Engine) retire(j *jobRun) {
+	e.accounts.Delete(j.record.ID) // another end may have been summed up before
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.active = slices.DeleteFunc(e.active, func(other *jobRun) bool { return other == j })
+	e.shelve(j)
 	signal(e.wake)
 }
 

@@ -36,10 +36,20 @@ type Job struct {
 	// Generation counts how often results were withdrawn and the job was
 	// taken back to an earlier round.
 	Generation int
-	State      State
-	Reason     string // why it failed or was cancelled
-	Created    time.Time
-	Finished   time.Time // zero while it has not ended
+	// Edition counts the ends that stand no more: the job was done, was reopened,
+	// and what had come of it was withdrawn or given up.
+	Edition int
+	State   State
+	Reason  string // why it failed or was cancelled; of a reopened one, why it runs again
+	Created time.Time
+	// Finished is when the job came to its end. A job that is reopened keeps it
+	// as long as nothing is withdrawn: then that end still stands.
+	Finished time.Time
+}
+
+// Reopened reports whether the job runs again after it was done.
+func (j Job) Reopened() bool {
+	return !j.State.Ended() && (j.Edition > 0 || !j.Finished.IsZero())
 }
 
 // ShardID numbers a shard within its job: round << 24 | index. It stays below
@@ -76,6 +86,10 @@ type Result struct {
 	Millis    uint64 // compute time as the volunteer states it
 	At        time.Time
 	Standing  trust.Standing
+
+	// Identity is what may relate the device to others; zero where an older hub
+	// did not note it.
+	Identity trust.Identity
 
 	// What was believed of the device when its lease was handed out.
 	Risk  float64
@@ -164,7 +178,8 @@ func (a *Account) note(n Acceptance) {
 }
 
 // Withdrawal takes a job back: every verdict and result from a round on, and
-// checkpoints after it, count no more. They are kept, apart.
+// checkpoints after it, count no more. They are kept, apart. If the job was
+// done, that end stands no more, and its artifacts are none.
 type Withdrawal struct {
 	Job        string
 	From       int // the first round

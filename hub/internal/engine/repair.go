@@ -95,13 +95,52 @@ const upholdEvery = 64
 // recheckOnce looks at every accepted result, up to the round to which the job
 // goes back anyway.
 func (e *Engine) recheckOnce(ctx context.Context, j *jobRun) error {
+	plan, settled, by, err := e.doubtful(ctx, j)
+	if err != nil {
+		return err
+	}
+	if len(plan.Rerun) > 0 {
+		e.log.Warn("results are run again", "job", j.record.ID, "shards", len(plan.Rerun), "from_round", plan.Rollback)
+	}
+	var upheld []Acceptance
+	for _, s := range plan.Rerun {
+		e.mu.Lock()
+		anew := j.rollback >= 0 && s.Round >= j.rollback
+		e.mu.Unlock()
+		if anew {
+			break
+		}
+		a := settled[NewShardID(s.Round, s.Index)]
+		right, err := e.stands(ctx, j, a, by[a.Shard])
+		if err != nil {
+			return errors.Join(err, e.uphold(ctx, j, upheld))
+		}
+		if right {
+			upheld = append(upheld, a)
+		}
+		if len(upheld) == upholdEvery {
+			if err := e.uphold(ctx, j, upheld); err != nil {
+				return err
+			}
+			upheld = upheld[:0]
+		}
+	}
+	return e.uphold(ctx, j, upheld)
+}
+
+// doubtful plans what of a job has to be run again, and returns its acceptances
+// and confirmed results by shard.
+func (e *Engine) doubtful(ctx context.Context, j *jobRun) (trust.Repair, map[ShardID]Acceptance, map[ShardID][]Result, error) {
+	fail := func(err error) (trust.Repair, map[ShardID]Acceptance, map[ShardID][]Result, error) {
+		return trust.Repair{}, nil, nil, stored(err)
+	}
 	settled, err := e.config.Store.Acceptances(ctx, j.record.ID, 0, NewShardID(maxRound, 0))
 	if err != nil {
-		return stored(err)
+		return fail(err)
 	}
 	results, err := e.config.Store.Results(ctx, j.record.ID, 0, NewShardID(maxRound, 0))
 	if err != nil {
-		return stored(err)
+		return fail(err)
 	}
 	by := map[ShardID][]Result{}
 	for _, r := range results {
@@ -118,34 +157,7 @@ func (e *Engine) recheckOnce(ctx context.Context, j *jobRun) error {
 		}
 		byShard[a.Shard] = a
 	}
-	plan := j.terms.Recheck(list, e.caught())
-	if len(plan.Rerun) > 0 {
-		e.log.Warn("results are run again", "job", j.record.ID, "shards", len(plan.Rerun), "from_round", plan.Rollback)
-	}
-	var upheld []Acceptance
-	for _, s := range plan.Rerun {
-		e.mu.Lock()
-		anew := j.rollback >= 0 && s.Round >= j.rollback
-		e.mu.Unlock()
-		if anew {
-			break
-		}
-		a := byShard[NewShardID(s.Round, s.Index)]
-		right, err := e.stands(ctx, j, a, by[a.Shard])
-		if err != nil {
-			return errors.Join(err, e.uphold(ctx, j, upheld))
-		}
-		if right {
-			upheld = append(upheld, a)
-		}
-		if len(upheld) == upholdEvery {
-			if err := e.uphold(ctx, j, upheld); err != nil {
-				return err
-			}
-			upheld = upheld[:0]
-		}
-	}
-	return e.uphold(ctx, j, upheld)
+	return j.terms.Recheck(list, e.caught()), byShard, by, nil
 }
 
 func (e *Engine) uphold(ctx context.Context, j *jobRun, upheld []Acceptance) error {
@@ -230,7 +242,11 @@ func (e *Engine) afterRepairs(ctx context.Context, j *jobRun, f func()) error {
 // the job has to go back.
 func (e *Engine) settleRepairs(ctx context.Context, j *jobRun) error {
 	back := false
-	if err := e.afterRepairs(ctx, j, func() { back = j.rollback >= 0 }); err != nil {
+	err := e.afterRepairs(ctx, j, func() {
+		back = j.rollback >= 0
+		j.captures = e.captures
+	})
+	if err != nil {
 		return err
 	}
 	if back {

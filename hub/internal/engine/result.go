@@ -127,7 +127,7 @@ func (e *Engine) locate(ctx context.Context, l lease.Lease) (*jobRun, *shard, er
 	for {
 		e.mu.Lock()
 		j := e.job(l.Job)
-		if j == nil || j.ended || id.Round() < j.at || e.stopped || int(l.Generation) != j.record.Generation {
+		if j == nil || j.ended || !j.record.Finished.IsZero() || id.Round() < j.at || e.stopped || int(l.Generation) != j.record.Generation {
 			e.mu.Unlock()
 			return nil, nil, ErrSettled
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/ledger"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
@@ -31,6 +32,10 @@ func (e *Engine) rewind(ctx context.Context, j *jobRun) error {
 	}
 	e.mu.Lock()
 	j.record.Generation = w.Generation
+	if !j.record.Finished.IsZero() { // it was done, and is so no more
+		j.record.Finished = time.Time{}
+		j.record.Edition++
+	}
 	spent := j.account.Executed
 	j.account = account
 	j.account.Spend(spent - account.Executed) // what was withdrawn was executed all the same

@@ -33,6 +33,9 @@ type jobRun struct {
 
 	solitary    bool         // it was said that nobody can vouch for its results; guarded by mu
 	checkpoints []Checkpoint // kept, in order; the driver's alone
+	lost        []int        // rounds of checkpoints whose blobs are gone; the driver's alone
+
+	resting map[job.Hash]bool // what an ended job keeps in any case
 
 	// Guarded by Engine.mu.
 	started   bool
@@ -60,6 +63,7 @@ type jobRun struct {
 	repairing bool               // a recheck is under way
 	again     bool               // and has to look once more
 	rollback  int                // the first round to be done again; -1 none
+	captures  int                // Engine.captures when the job was last found to rest on nobody caught
 	restart   context.CancelFunc // takes the driver back to its last checkpoint
 }
 
@@ -89,7 +93,7 @@ type shard struct {
 	verdict  trust.Verdict
 	attempts []*attempt                      // live, in order of handing out
 	away     map[volunteer.ID]time.Time      // who handed it back, and until when it is not offered again
-	holders  map[volunteer.ID]trust.Identity // of those who have delivered, as far as was seen since the hub started
+	holders  map[volunteer.ID]trust.Identity // of those who have delivered
 	company  *Member                         // somebody who could vouch, when last looked for
 
 	spent map[job.Hash]int64 // what making each of the outputs returned took
@@ -143,7 +147,7 @@ func (e *Engine) newRound(ctx context.Context, j *jobRun, r job.Round) (*round, 
 			return nil, fmt.Errorf("engine: stored result for shard %v, of %d", result.Shard, len(rd.shards))
 		}
 		s := rd.shards[i]
-		s.results = append(s.results, result)
+		s.recall(result)
 		if s.program.Task == nil { // what it took stands in the program
 			s.spent[result.Output] = s.program.Ops
 			continue
@@ -262,6 +266,13 @@ func (e *Engine) reweigh(j *jobRun, s *shard) {
 	if s.verdict.Accepted {
 		s.verdict.Accepted, s.verdict.Audit = false, trust.MustAudit
 	}
+}
+
+// recall adds a result that is stored already. Whose it is still counts when
+// others are looked for.
+func (s *shard) recall(r Result) {
+	s.results = append(s.results, r)
+	s.holders[r.Volunteer] = r.Identity
 }
 
 // find returns the shard with this ID, if the round has it.

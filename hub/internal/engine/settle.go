@@ -55,7 +55,8 @@ func (e *Engine) judge(ctx context.Context, j *jobRun, s *shard, a *attempt, d D
 	spent := s.program.spent(d.Outputs)
 	e.mu.Lock()
 	r.Class = a.member.classes[a.device]
-	s.holders[r.Volunteer] = a.member.identities[a.device]
+	r.Identity = a.member.identities[a.device]
+	s.holders[r.Volunteer] = r.Identity
 	s.spent[r.Output] = spent
 	e.mu.Unlock()
 	err := e.learn(ctx, j, s, news{result: &r})

@@ -22,10 +22,19 @@ type Store interface {
 	Job(ctx context.Context, id string) (Job, error)
 	// Jobs returns every job, oldest first.
 	Jobs(ctx context.Context) ([]Job, error)
-	// SetState moves a job to another state. at is kept when s is an end.
+	// SetState moves a job to another state. at is kept when s is an end. With
+	// Failed and Cancelled the artifacts of an earlier end go, and if that stood
+	// until now the edition is raised.
 	SetState(ctx context.Context, id string, s State, reason string, at time.Time) error
-	// Finish moves a job to Done and records its artifacts.
+	// Finish moves a job to Done. Its artifacts are these and no others.
 	Finish(ctx context.Context, id string, artifacts []Artifact, at time.Time) error
+	// Reopen moves a job that is Done back to Running and keeps everything else
+	// as it is. A job that is not done is ErrNotFound.
+	Reopen(ctx context.Context, id, reason string) error
+	// Reliant returns the jobs that are done, finished at since or later, in which
+	// a confirmed result of one of the volunteers is of a shard that no auditor
+	// has upheld; the oldest first.
+	Reliant(ctx context.Context, volunteers []volunteer.ID, since time.Time) ([]string, error)
 	// Artifacts returns a job's artifacts by name.
 	Artifacts(ctx context.Context, id string) ([]Artifact, error)
 

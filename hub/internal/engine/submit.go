@@ -116,7 +116,8 @@ type cancelledError struct{ reason string }
 func (e *cancelledError) Error() string { return e.reason }
 
 // Cancel ends a job. What it has paid stays paid. It returns once the job will
-// not lease any more; an ended job is ErrFinished.
+// not lease any more; an ended job is ErrFinished. One that is reopened is as good
+// as any other: what it had come to is given up.
 func (e *Engine) Cancel(ctx context.Context, id, reason string) error {
 	e.mu.Lock()
 	j := e.job(id)
@@ -137,17 +138,12 @@ func (e *Engine) Cancel(ctx context.Context, id, reason string) error {
 	j.started, j.ended = true, true
 	e.mu.Unlock()
 	defer e.retire(j)
-	ctx = context.WithoutCancel(ctx)
-	now := e.config.Now()
-	err := e.seal(ctx, j.record, nil, Cancelled, reason, now, nil)
-	if err == nil {
-		err = e.config.Store.SetState(ctx, id, Cancelled, reason, now)
-	}
-	if err != nil {
+	if err := e.conclude(context.WithoutCancel(ctx), j, Cancelled, reason, nil); err != nil {
 		e.fail(err)
 		return err
 	}
-	e.events.publish(id, Event{Type: "state", State: Cancelled, Reason: reason})
+	e.release(j, j.kept.blobs())
+	e.events.publish(id, Event{Type: "state", State: Cancelled, Reason: j.record.Reason})
 	return nil
 }
 
@@ -331,9 +327,10 @@ func (e *Engine) Watch(ctx context.Context, id string, from int) (Job, []job.Rep
 	return record, reports, events, cancel, nil
 }
 
-// Artifacts returns a job's files; none before it is done.
+// Artifacts returns a job's files; none before it is done, and none while it is
+// open whether it still is.
 func (e *Engine) Artifacts(ctx context.Context, id string) ([]Artifact, error) {
-	if _, err := e.config.Store.Job(ctx, id); err != nil {
+	if j, err := e.config.Store.Job(ctx, id); err != nil || j.State != Done {
 		return nil, err
 	}
 	return e.config.Store.Artifacts(ctx, id)

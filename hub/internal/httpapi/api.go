@@ -122,6 +122,7 @@ func (a *api) table() []route {
 		{"GET /api/v1/jobs/{id}/receipts", a.receipts, bulk, false},
 		{"GET /api/v1/jobs/{id}/receipts/{n}/proof", a.proof, quick, false},
 		{"GET /api/v1/jobs/{id}/log", a.log, quick, false},
+		{"GET /api/v1/jobs/{id}/log/{edition}", a.superseded, quick, false},
 		{"GET /api/v1/jobs/{id}/disputes", a.disputes, quick, false},
 
 		{"GET /api/v1/stats", a.stats, quick, false},

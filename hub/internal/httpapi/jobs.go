@@ -28,7 +28,7 @@ type jobJSON struct {
 	Name       string            `json:"name"`
 	Kind       string            `json:"kind"`
 	State      engine.State      `json:"state"`
-	Error      string            `json:"error,omitempty"` // why it failed or was cancelled
+	Error      string            `json:"error,omitempty"` // why it failed or was cancelled; of a running job, why it is reopened
 	Created    time.Time         `json:"created"`
 	Finished   *time.Time        `json:"finished,omitempty"`
 	Step       int               `json:"step"`
@@ -58,7 +58,7 @@ func jobOf(v engine.View) jobJSON {
 	if j.Steps == 0 {
 		j.Steps = v.Plan.Steps
 	}
-	if !v.Finished.IsZero() {
+	if v.State.Ended() {
 		finished := v.Finished.UTC()
 		j.Finished = &finished
 	}

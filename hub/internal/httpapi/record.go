@@ -93,6 +93,22 @@ func (a *api) log(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	head, err := a.Archive.Head(id)
+	a.sendHead(w, r, head, err)
+}
+
+// superseded sends a signed head that another has taken the place of, whatever
+// the job is doing now.
+func (a *api) superseded(w http.ResponseWriter, r *http.Request) {
+	edition, err := strconv.Atoi(r.PathValue("edition"))
+	if err != nil || edition < 0 {
+		writeProblem(w, problem{Status: http.StatusBadRequest, Detail: "the path must name a superseded edition by its number, from 0", Field: "edition"})
+		return
+	}
+	head, err := a.Archive.Superseded(r.PathValue("id"), edition)
+	a.sendHead(w, r, head, err)
+}
+
+func (a *api) sendHead(w http.ResponseWriter, r *http.Request, head []byte, err error) {
 	if err != nil {
 		a.fail(w, r, err)
 		return

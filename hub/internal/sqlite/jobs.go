@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/engine"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
+	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 	"github.com/shoal-compute/shoal/hub/job"
 )
 
@@ -24,7 +26,7 @@ func (s *Store) CreateJob(ctx context.Context, j engine.Job) error {
 	})
 }
 
-const jobColumns = `id, name, kind, file, plan, state, reason, created, finished, generation`
+const jobColumns = `id, name, kind, file, plan, state, reason, created, finished, generation, edition`
 
 // Job implements engine.Store.
 func (s *Store) Job(ctx context.Context, id string) (engine.Job, error) {
@@ -45,7 +47,7 @@ func scanJob(row scanner) (engine.Job, error) {
 		created  int64
 		finished sql.NullInt64
 	)
-	if err := row.Scan(&j.ID, &j.Name, &j.Kind, &j.File, &plan, &state, &j.Reason, &created, &finished, &j.Generation); err != nil {
+	if err := row.Scan(&j.ID, &j.Name, &j.Kind, &j.File, &plan, &state, &j.Reason, &created, &finished, &j.Generation, &j.Edition); err != nil {
 		return j, err
 	}
 	j.State, j.Created = engine.State(state), time.UnixMilli(created)
@@ -61,13 +63,26 @@ func (s *Store) SetState(ctx context.Context, id string, state engine.State, rea
 }
 
 func setState(w *writer, id string, state engine.State, reason string, at time.Time) error {
-	var finished any
-	if state.Ended() {
-		finished = at.UnixMilli()
+	text, args := `UPDATE jobs SET state = ?, reason = ? WHERE id = ?`, []any{string(state), reason, id}
+	switch state {
+	case engine.Done:
+		text, args = `UPDATE jobs SET state = ?1, reason = ?2, finished = ?4 WHERE id = ?3`, append(args, at.UnixMilli())
+	case engine.Failed, engine.Cancelled:
+		// Only one that was reopened is running and has been finished.
+		text = `UPDATE jobs SET state = ?1, reason = ?2, finished = ?4, edition = edition + (finished IS NOT NULL AND state = 'running') WHERE id = ?3`
+		args = append(args, at.UnixMilli())
+		if err := w.exec(`DELETE FROM artifacts WHERE job = ?`, id); err != nil {
+			return err
+		}
+	case engine.Queued, engine.Running:
 	}
-	n, err := w.changed(`UPDATE jobs SET state = ?, reason = ?, finished = ? WHERE id = ?`, string(state), reason, finished, id)
+	return found(w.changed(text, args...))
+}
+
+// found is ErrNotFound where nothing was changed.
+func found(n int64, err error) error {
 	if err == nil && n == 0 {
-		err = engine.ErrNotFound
+		return engine.ErrNotFound
 	}
 	return err
 }
@@ -75,8 +90,11 @@ func setState(w *writer, id string, state engine.State, reason string, at time.T
 // Finish implements engine.Store.
 func (s *Store) Finish(ctx context.Context, id string, artifacts []engine.Artifact, at time.Time) error {
 	return s.write(ctx, func(w *writer) error {
+		if err := w.exec(`DELETE FROM artifacts WHERE job = ?`, id); err != nil {
+			return err
+		}
 		for _, a := range artifacts {
-			err := w.exec(`INSERT OR REPLACE INTO artifacts (job, name, type, size, hash) VALUES (?, ?, ?, ?, ?)`,
+			err := w.exec(`INSERT INTO artifacts (job, name, type, size, hash) VALUES (?, ?, ?, ?, ?)`,
 				id, a.Name, a.Type, a.Size, a.Hash[:])
 			if err != nil {
 				return err
@@ -84,6 +102,33 @@ func (s *Store) Finish(ctx context.Context, id string, artifacts []engine.Artifa
 		}
 		return setState(w, id, engine.Done, "", at)
 	})
+}
+
+// Reopen implements engine.Store.
+func (s *Store) Reopen(ctx context.Context, id, reason string) error {
+	return s.write(ctx, func(w *writer) error {
+		return found(w.changed(`UPDATE jobs SET state = 'running', reason = ? WHERE id = ? AND state = 'done'`, reason, id))
+	})
+}
+
+// Reliant implements engine.Store.
+func (s *Store) Reliant(ctx context.Context, volunteers []volunteer.ID, since time.Time) ([]string, error) {
+	keys, err := json.Marshal(volunteers)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: reliant: %w", err)
+	}
+	scan := func(row scanner) (id string, err error) {
+		err = row.Scan(&id)
+		return id, err
+	}
+	// Job by job, and each volunteer's results in it by their index, where the
+	// planner left alone would rather read all of the job's.
+	return query(ctx, s, scan, `SELECT id FROM jobs WHERE state = 'done' AND finished >= ?1 AND EXISTS (
+		SELECT 1 FROM json_each(?2) k CROSS JOIN volunteers v ON v.key = unhex(k.value)
+			CROSS JOIN results r INDEXED BY results_by_volunteer ON r.volunteer = v.id AND r.job = jobs.id
+			CROSS JOIN verdicts d ON d.job = r.job AND d.shard = r.shard
+		WHERE r.standing = ?3 AND d.path <> ?4
+	) ORDER BY key`, since.UnixMilli(), string(keys), int(trust.Confirmed), string(engine.Audited))
 }
 
 // Artifacts implements engine.Store.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -73,11 +74,11 @@ func insert(w *writer, r engine.Result) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	n, err := w.changed(`INSERT INTO results (job, shard, volunteer, arrival, lane, class, output, token, signature, millis, at, standing, risk, alone, checked)
-		VALUES (?1, ?2, ?3, (SELECT count(*) FROM results WHERE job = ?1 AND shard = ?2), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+	n, err := w.changed(`INSERT INTO results (job, shard, volunteer, arrival, lane, class, output, token, signature, millis, at, standing, risk, alone, checked, block, driver, build, born)
+		VALUES (?1, ?2, ?3, (SELECT count(*) FROM results WHERE job = ?1 AND shard = ?2), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
 		ON CONFLICT DO NOTHING`,
 		r.Job, int64(r.Shard), id, r.Lane, r.Class, r.Output[:], bytesOf(r.Token), r.Signature[:], int64(r.Millis), r.At.UnixMilli(), int(r.Standing),
-		r.Risk, r.Alone, r.Check)
+		r.Risk, r.Alone, r.Check, r.Identity.Block, r.Identity.Class, r.Identity.Build, born(r.Identity.Created))
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -85,6 +86,14 @@ func insert(w *writer, r engine.Result) (bool, error) {
 		err = confirm(w, r.Volunteer)
 	}
 	return true, err
+}
+
+// born is NULL for a key of which it is not known.
+func born(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at.UnixMilli()
 }
 
 // paid is what a transaction takes out of jobs: stakes that move are not paid anew.
@@ -182,13 +191,21 @@ func (t *totals) add(w *writer) error {
 func (s *Store) Results(ctx context.Context, id string, from, end engine.ShardID) ([]engine.Result, error) {
 	scan := func(row scanner) (engine.Result, error) {
 		r := engine.Result{Job: id}
-		var millis, at int64
+		var (
+			millis, at int64
+			born       sql.NullInt64
+		)
 		err := row.Scan(&r.Shard, (*keyColumn)(&r.Volunteer), &r.Lane, &r.Class, (*hashColumn)(&r.Output), &r.Token,
-			(*signatureColumn)(&r.Signature), &millis, &at, &r.Standing, &r.Risk, &r.Alone, &r.Check)
+			(*signatureColumn)(&r.Signature), &millis, &at, &r.Standing, &r.Risk, &r.Alone, &r.Check,
+			&r.Identity.Block, &r.Identity.Class, &r.Identity.Build, &born)
+		if born.Valid {
+			r.Identity.Created = time.UnixMilli(born.Int64)
+		}
 		r.Millis, r.At = uint64(millis), time.UnixMilli(at)
 		return r, err
 	}
-	return query(ctx, s, scan, `SELECT r.shard, v.key, r.lane, r.class, r.output, r.token, r.signature, r.millis, r.at, r.standing, r.risk, r.alone, r.checked
+	return query(ctx, s, scan, `SELECT r.shard, v.key, r.lane, r.class, r.output, r.token, r.signature, r.millis, r.at, r.standing, r.risk, r.alone, r.checked,
+			r.block, r.driver, r.build, r.born
 		FROM results r JOIN volunteers v ON v.id = r.volunteer
 		WHERE r.job = ? AND r.shard >= ? AND r.shard < ? ORDER BY r.shard, r.arrival`, id, int64(from), int64(end))
 }

@@ -96,9 +96,9 @@ const (
 func (s *Store) Withdraw(ctx context.Context, d engine.Withdrawal) error {
 	from := int64(engine.NewShardID(d.From, 0))
 	return s.write(ctx, func(w *writer) error {
-		n, err := w.changed(`UPDATE jobs SET generation = ? WHERE id = ?`, d.Generation, d.Job)
-		if err == nil && n == 0 {
-			err = engine.ErrNotFound
+		err := found(w.changed(`UPDATE jobs SET generation = ?, edition = edition + (finished IS NOT NULL), finished = NULL WHERE id = ?`, d.Generation, d.Job))
+		if err == nil {
+			err = w.exec(`DELETE FROM artifacts WHERE job = ?`, d.Job)
 		}
 		if err != nil {
 			return err

@@ -38,6 +38,8 @@ func Run(t *testing.T, open Open) {
 		{"Audit", testAudit},
 		{"Devices", testDevices},
 		{"Withdraw", testWithdraw},
+		{"Reopen", testReopen},
+		{"Reliant", testReliant},
 		{"Disputes", testDisputes},
 		{"Pins", testPins},
 		{"Conservation", testConservation},
@@ -133,6 +135,7 @@ func testNotFound(t *testing.T, open Open) {
 		"Withdraw": s.Withdraw(ctx, engine.Withdrawal{Job: "nobody", Generation: 1, At: t0}),
 		"SetState": s.SetState(ctx, "nobody", engine.Done, "", t0),
 		"Finish":   s.Finish(ctx, "nobody", nil, t0),
+		"Reopen":   s.Reopen(ctx, "nobody", "why"),
 	} {
 		if !errors.Is(err, engine.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrNotFound", name, err)
@@ -185,8 +188,13 @@ func testRounds(t *testing.T, open Open) {
 
 // result makes a result of v for shard 0 of round 0.
 func result(v volunteer.ID, output byte, standing trust.Standing) engine.Result {
+	var from trust.Identity // unknown of the first
+	if v != ann {
+		from = trust.Identity{Block: "203.0.113.0/24", Class: "gpu of " + v.Short(), Build: "x/1", Created: t0.Add(-time.Hour)}
+	}
 	return engine.Result{
-		Job: "j", Shard: engine.NewShardID(0, 0), Volunteer: v, Lane: "cpu", Class: "cpu model " + v.Short(), Output: job.Hash{output},
+		Identity: from,
+		Job:      "j", Shard: engine.NewShardID(0, 0), Volunteer: v, Lane: "cpu", Class: "cpu model " + v.Short(), Output: job.Hash{output},
 		Token: []byte{'t', v[0]}, Signature: [64]byte{v[0]}, Millis: 12, At: t0, Standing: standing,
 		Risk: 0.25, Alone: v == bob, Check: v == cyd,
 	}
@@ -510,6 +518,95 @@ func testWithdraw(t *testing.T, open Open) {
 	balance, err := s.Balance(ctx, ledger.VolunteerAccount(ann))
 	ok(t, err)
 	equal(t, "Balance", balance, ledger.Amount(3*5))
+}
+
+// A job that is reopened keeps its end until that is given up.
+func testReopen(t *testing.T, open Open) {
+	s := fresh(t, open)
+	if err := s.Reopen(ctx, "j", "why"); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("Reopen of a job that is not done: %v, want ErrNotFound", err)
+	}
+	first, second := []engine.Artifact{{Name: "a", Hash: job.Hash{1}}, {Name: "b", Hash: job.Hash{2}}}, []engine.Artifact{{Name: "b", Hash: job.Hash{3}}}
+	want := sampleJob("j")
+	check := func(what string, artifacts []engine.Artifact) {
+		t.Helper()
+		got, err := s.Job(ctx, "j")
+		ok(t, err)
+		equal(t, what, got, want)
+		list, err := s.Artifacts(ctx, "j")
+		ok(t, err)
+		equal(t, what+": Artifacts", list, artifacts)
+	}
+	reopen := func() {
+		t.Helper()
+		ok(t, s.Reopen(ctx, "j", "why"))
+		ok(t, s.SetState(ctx, "j", engine.Running, "why", time.Time{}))
+		want.State, want.Reason = engine.Running, "why"
+	}
+	ok(t, s.SetState(ctx, "j", engine.Running, "", time.Time{}))
+	ok(t, s.Finish(ctx, "j", first, t0.Add(time.Hour)))
+	want.Finished = t0.Add(time.Hour)
+	reopen()
+	check("reopened", first)
+
+	ok(t, s.SetState(ctx, "j", engine.Done, "", want.Finished))
+	want.State, want.Reason = engine.Done, ""
+	check("found to be right", first)
+
+	reopen()
+	ok(t, s.Withdraw(ctx, engine.Withdrawal{Job: "j", From: 1, Generation: 1, At: t0}))
+	want.Generation, want.Edition, want.Finished = 1, 1, time.Time{}
+	check("withdrawn", nil)
+	ok(t, s.Withdraw(ctx, engine.Withdrawal{Job: "j", From: 0, Generation: 2, At: t0}))
+	want.Generation = 2
+	check("withdrawn again", nil)
+	ok(t, s.Finish(ctx, "j", second, t0.Add(2*time.Hour)))
+	want.State, want.Reason, want.Finished = engine.Done, "", t0.Add(2*time.Hour)
+	check("done again", second)
+
+	reopen()
+	check("reopened again", second)
+	ok(t, s.SetState(ctx, "j", engine.Cancelled, "no more", t0.Add(3*time.Hour)))
+	want.State, want.Reason, want.Edition, want.Finished = engine.Cancelled, "no more", 2, t0.Add(3*time.Hour)
+	check("given up", nil)
+}
+
+func testReliant(t *testing.T, open Open) {
+	s := fresh(t, open)
+	// In order of submission: ended before the time asked for, in time, still
+	// running, upheld by an auditor, refuted, and in time again.
+	for i, id := range []string{"early", "in time", "running", "upheld", "refuted", "again"} {
+		ok(t, s.CreateJob(ctx, sampleJob(id)))
+		ok(t, s.SetState(ctx, id, engine.Running, "", time.Time{}))
+		c := settling(t, ann, ann)
+		c.Job, c.Result.Job, c.Ledger = id, id, nil
+		if id == "refuted" {
+			c.Result.Standing, c.Accepted.Output = trust.Refuted, job.Hash{'z'}
+		}
+		_, err := s.Commit(ctx, c)
+		ok(t, err)
+		if id == "upheld" {
+			ok(t, s.Uphold(ctx, id, []engine.Acceptance{*c.Accepted}))
+		}
+		if id != "running" {
+			ok(t, s.Finish(ctx, id, nil, t0.Add(time.Duration(min(i, 1))*time.Hour)))
+		}
+	}
+	for _, c := range []struct {
+		volunteers []volunteer.ID
+		since      time.Time
+		want       []string
+	}{
+		{[]volunteer.ID{ann}, t0.Add(time.Hour), []string{"in time", "again"}},
+		{[]volunteer.ID{bob, ann, cyd}, t0, []string{"early", "in time", "again"}},
+		{[]volunteer.ID{ann}, t0.Add(time.Hour + time.Millisecond), nil},
+		{[]volunteer.ID{bob}, t0, nil},
+		{nil, t0, nil},
+	} {
+		got, err := s.Reliant(ctx, c.volunteers, c.since)
+		ok(t, err)
+		equal(t, fmt.Sprintf("Reliant(%d volunteers, %v)", len(c.volunteers), c.since.Sub(t0)), got, c.want)
+	}
 }
 
 func testDisputes(t *testing.T, open Open) {

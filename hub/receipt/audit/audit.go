@@ -109,7 +109,7 @@ func (a *auditor) checkHead(ctx context.Context) error {
 	}
 	r := a.report
 	r.Job, r.State, r.Key, r.Root, r.Promise = a.head.Job, a.head.State, a.head.Key, a.head.Root.String(), a.head.Promise
-	r.Shards = a.head.Receipts
+	r.Shards, r.Edition, r.Supersedes = a.head.Receipts, a.head.Edition, a.head.Supersedes
 	if a.Key == "" {
 		return nil
 	}

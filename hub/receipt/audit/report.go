@@ -14,6 +14,11 @@ type Report struct {
 	Pinned bool   `json:"pinned"` // the auditor knew the key beforehand
 	Root   string `json:"root"`
 
+	// Edition counts the ends of the job that stand no more, and Supersedes is
+	// the SHA-256 of the head of the last of them; nil where there is none.
+	Edition    int           `json:"edition"`
+	Supersedes *receipt.Hash `json:"supersedes,omitempty"`
+
 	Shards      int64 `json:"shards"`      // that have a receipt
 	Sampled     int64 `json:"sampled"`     // computed again: confirmed or refuted
 	Confirmed   int64 `json:"confirmed"`   // with the output the receipt names
