@@ -52,7 +52,7 @@ func (e *Engine) issueCanaries(now time.Time) (time.Time, error) {
 			continue
 		}
 		for dev := range m.devices {
-			j, s := e.canaryFor(m, dev)
+			j, s := e.canaryFor(m, dev, now)
 			if s == nil {
 				continue
 			}
@@ -66,17 +66,18 @@ func (e *Engine) issueCanaries(now time.Time) (time.Time, error) {
 
 // canaryFor picks a shard that the hub itself has run for an idle device that is
 // little known. What volunteers agree on, or certified ones say, is believed and
-// not known: a ring's lie must not be held against an honest volunteer. The
-// caller holds mu.
-func (e *Engine) canaryFor(m *Member, dev int) (*jobRun, *shard) {
+// not known: a ring's lie must not be held against an honest volunteer. Under
+// Full the hub runs every shard, and nobody's word is asked for. The caller holds
+// mu.
+func (e *Engine) canaryFor(m *Member, dev int, now time.Time) (*jobRun, *shard) {
 	if m.excluded[dev] || m.want[dev] == 0 || m.load[dev] > 0 {
 		return nil, nil
 	}
 	for _, j := range e.active {
-		if j.round == nil || j.terms == nil || m.tested == (trial{j, j.round}) || len(j.round.known) == 0 {
+		if j.round == nil || j.terms == nil || j.terms.Assurance == trust.Full || m.tested == (trial{j, j.round}) || len(j.round.known) == 0 {
 			continue
 		}
-		if e.devices.of(deviceKey{m.id, m.classes[dev]}).Record.Verified >= firstWork {
+		if e.repute.Evidence(m.device(dev), now).Verified >= firstWork {
 			return nil, nil
 		}
 		for _, s := range j.round.known {
@@ -201,7 +202,7 @@ func (m *Member) resultOfCanary(ctx context.Context, d Delivery) (VerdictNotice,
 	e.mu.Lock()
 	commit := Commit{
 		Job: c.lease.Job, Shard: c.shard.id, Spent: 1,
-		Devices: []DeviceRecord{e.devices.settle(deviceKey{m.id, class}, true, e.config.Now())},
+		Devices: []DeviceRecord{e.repute.Settle(m.device(c.device), true, e.config.Now())},
 	}
 	c.job.account.Spend(1)
 	e.mu.Unlock()

@@ -261,11 +261,20 @@ func (e *Engine) dispute(ctx context.Context, j *jobRun, s *shard, a, b Result) 
 	for i, f := range v.Faults {
 		if f != nil {
 			d.Faults[i] = Fault{Text: f.Text, Absent: f.Absent}
+			if f.Absent { // before anybody whose turn is next asks it again
+				e.stayedAway(results[i].Volunteer)
+			}
 		}
 	}
 	e.log.Info("dispute settled", "job", d.Job, "shard", d.Shard.String(), "op", d.Op, "name", d.Name, "rounds", d.Rounds, "bytes", d.Bytes,
 		"a", a.Volunteer.Short(), "fault_a", d.Faults[0].Text, "b", b.Volunteer.Short(), "fault_b", d.Faults[1].Text)
 	return ruling, d, nil
+}
+
+func (e *Engine) stayedAway(v volunteer.ID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.absent[v] = true
 }
 
 // answerTime is how long a question of a dispute may stay unanswered: a replay

@@ -7,40 +7,17 @@ import (
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/ledger"
-	"github.com/shoal-compute/shoal/hub/internal/trust"
 )
 
-// device is the one that a result came from.
-func (r Result) device() deviceKey { return deviceKey{r.Volunteer, r.Class} }
-
-// A lie is worth this many shards to whoever tells it, for all that is known,
-// and is caught at this rate at least: what a stake has to outweigh.
-const gainShards = 10
-
-// stakeFor is what a volunteer must have earned, and not been given, before
-// it is paid for shards of this many operations.
-func stakeFor(t trust.Terms, ops int64) ledger.Amount {
-	caught := int64((t.AuditFloor + t.Auditors) * trust.Million)
-	s, err := trust.Stake(caught, gainShards*int64(ledger.Credit(ops)))
-	if err != nil {
-		return 1<<63 - 1 // nothing would be enough: everything is kept
-	}
-	return ledger.Amount(s)
-}
-
-// payees says who is paid for a shard and how much of it is kept as stake:
-// where one may be believed alone, the first work is unpaid until it outweighs
-// what a lie could bring. The caller holds mu.
+// payees says who is paid for a shard and how much of it is kept as stake. The
+// caller holds mu.
 func (e *Engine) payees(j *jobRun, right []Result, ops int64) []ledger.Payee {
 	list := make([]ledger.Payee, len(right))
 	for i, r := range right {
 		list[i].Volunteer = r.Volunteer
-		if j.terms == nil || j.terms.Assurance != trust.Audited {
-			continue
+		if j.terms != nil {
+			list[i].Withheld = e.repute.Withhold(*j.terms, r.Volunteer, ops)
 		}
-		missing := stakeFor(*j.terms, ops) - e.devices.stakes[r.Volunteer]
-		list[i].Withheld = min(max(missing, 0), ledger.Credit(ops))
-		e.devices.stakes[r.Volunteer] += list[i].Withheld
 	}
 	return list
 }
@@ -50,13 +27,16 @@ func (e *Engine) payees(j *jobRun, right []Result, ops int64) []ledger.Payee {
 // blame. The caller holds mu.
 func (e *Engine) punish(c *Commit, r Result, f fault, now time.Time) error {
 	c.Marks = append(c.Marks, Mark{Volunteer: r.Volunteer, Lane: r.Lane, Job: r.Job, Shard: r.Shard, Reason: f.why, At: now})
-	key := r.device()
-	c.Devices = append(c.Devices, e.devices.catch(key, now))
-	if e.devices.population.Quarantined(key.class) {
-		return e.pardon(c, key.class, now)
+	d := r.device()
+	c.Devices = append(c.Devices, e.repute.Catch(d, now))
+	if e.repute.Closed(d.Class) {
+		return e.pardon(c, d.Class, now)
 	}
-	stake := e.devices.stakes[r.Volunteer]
-	if !f.proved || stake <= 0 {
+	if !f.proved {
+		return nil
+	}
+	stake := e.repute.Slash(d)
+	if stake <= 0 {
 		return nil
 	}
 	tx, err := ledger.Slash(now, ledger.Reference{
@@ -66,30 +46,23 @@ func (e *Engine) punish(c *Commit, r Result, f fault, now time.Time) error {
 		return err
 	}
 	c.Ledger = append(c.Ledger, tx)
-	delete(e.devices.stakes, r.Volunteer)
-	e.devices.slashed[key] += stake
 	e.connected(r.Volunteer, func(m *Member) { m.credit -= stake })
 	return nil
 }
 
 // pardon gives back the stakes that were lost over a class of devices which
 // turns out to fail for everybody: its driver is broken, its owners did not
-// lie. The lane stays closed. The caller holds mu.
+// lie. The lane stays closed, and their others are as good as before. The caller holds mu.
 func (e *Engine) pardon(c *Commit, class string, now time.Time) error {
-	for key, stake := range e.devices.slashed {
-		if key.class != class {
-			continue
-		}
+	for _, r := range e.repute.Pardon(class) {
 		tx, err := ledger.Restore(now, ledger.Reference{
 			Job: c.Job, Shard: uint64(c.Shard), Reason: fmt.Sprintf("stake given back: devices of class %q fail for many, so the driver is to blame", class),
-		}, key.volunteer, stake)
+		}, r.Volunteer, r.Amount)
 		if err != nil {
 			return err
 		}
 		c.Ledger = append(c.Ledger, tx)
-		delete(e.devices.slashed, key)
-		e.devices.stakes[key.volunteer] += stake
-		e.connected(key.volunteer, func(m *Member) { m.credit += stake })
+		e.connected(r.Volunteer, func(m *Member) { m.credit += r.Amount })
 	}
 	for _, m := range e.members {
 		m.exclude()

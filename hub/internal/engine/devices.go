@@ -6,147 +6,31 @@ import (
 	"slices"
 	"time"
 
-	"github.com/shoal-compute/shoal/hub/internal/ledger"
+	"github.com/shoal-compute/shoal/hub/internal/reputation"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
-	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 )
 
-// devices is what the hub has learned of every device of every volunteer, over
-// its whole life, and what their stakes are. Guarded by Engine.mu.
-type devices struct {
-	known      map[deviceKey]*DeviceRecord
-	classes    map[string]bool       // of the known ones
-	liars      map[volunteer.ID]bool // proved wrong with any device
-	population *trust.Population
-	curves     map[string]trust.Curve // by class, as last learned
-	news       int                    // verified results since then
-	stakes     map[volunteer.ID]ledger.Amount
-	slashed    map[deviceKey]ledger.Amount // in this run of the hub: given back if the lane is to blame
+// device is the one that a result came from.
+func (r Result) device() reputation.Device {
+	return reputation.Device{Volunteer: r.Volunteer, Class: r.Class}
 }
 
-type deviceKey struct {
-	volunteer volunteer.ID
-	class     string
-}
-
-// learnEvery is how many verified results the priors wait for, at least: with
-// more classes to fit they wait for more, so that fitting takes a small part of
-// the time.
-const learnEvery = 64
-
-func (d *devices) patience() int { return max(learnEvery, 4*len(d.classes)) }
-
-// heed notes n pieces of news and learns once there are enough.
-func (d *devices) heed(n int) {
-	if d.news += n; d.news >= d.patience() {
-		d.learn()
-	}
-}
-
-func newDevices() *devices {
-	return &devices{
-		known:      map[deviceKey]*DeviceRecord{},
-		classes:    map[string]bool{},
-		liars:      map[volunteer.ID]bool{},
-		population: trust.NewPopulation(),
-		curves:     map[string]trust.Curve{},
-		stakes:     map[volunteer.ID]ledger.Amount{},
-		slashed:    map[deviceKey]ledger.Amount{},
-	}
-}
-
-// loadDevices reads what was learned before.
-func loadDevices(ctx context.Context, store Store) (*devices, error) {
-	d := newDevices()
-	list, err := store.Devices(ctx)
+// loadReputation reads what was learned before.
+func loadReputation(ctx context.Context, store Store) (*reputation.Book, error) {
+	records, err := store.Devices(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range list {
-		d.add(&r)
-		d.population.Verify(r.Class, 0, r.Verified)
-		if r.Caught {
-			d.liars[r.Volunteer] = true
-			d.population.Catch(r.Class, r.Verified)
-		}
+	stakes, err := store.Stakes(ctx)
+	if err != nil {
+		return nil, err
 	}
-	d.learn()
-	d.stakes, err = store.Stakes(ctx)
-	return d, err
+	return reputation.New(records, stakes), nil
 }
 
-func (d *devices) learn() {
-	d.population.Learn()
-	clear(d.curves)
-	d.news = 0
-}
-
-// curve is what is believed of a class. Classes that nobody has delivered a
-// result with share one: anybody may invent them.
-func (d *devices) curve(class string) trust.Curve {
-	if !d.classes[class] {
-		class = ""
-	}
-	c, known := d.curves[class]
-	if !known {
-		c = d.population.Prior(class).Curve()
-		d.curves[class] = c
-	}
-	return c
-}
-
-// of returns what is known of a device; nothing of a stranger, who is not
-// remembered either before a result is settled.
-func (d *devices) of(k deviceKey) DeviceRecord {
-	if r := d.known[k]; r != nil {
-		return *r
-	}
-	return DeviceRecord{}
-}
-
-func (d *devices) get(k deviceKey) *DeviceRecord {
-	r := d.known[k]
-	if r == nil {
-		r = &DeviceRecord{Volunteer: k.volunteer, Class: k.class}
-		d.add(r)
-	}
-	return r
-}
-
-func (d *devices) add(r *DeviceRecord) {
-	d.known[deviceKey{r.Volunteer, r.Class}] = r
-	d.classes[r.Class] = true
-	d.population.Join(r.Class)
-}
-
-// settle notes a device's settled result, and whether somebody else has found
-// it right. It returns the record to store.
-func (d *devices) settle(k deviceKey, verified bool, at time.Time) DeviceRecord {
-	r := d.get(k)
-	n := int64(0)
-	if verified && !r.Caught { // the population has counted those out
-		n = 1
-		d.population.Verify(k.class, r.Verified, r.Verified+1)
-	}
-	r.Record = trust.DefaultMemory().After(r.Record, 1, n, at)
-	r.Results++
-	r.Verified += n
-	d.heed(int(n))
-	return *r
-}
-
-// catch notes that a device was proved wrong. It returns the record to store.
-func (d *devices) catch(k deviceKey, at time.Time) DeviceRecord {
-	r := d.get(k)
-	r.Results++
-	r.Record = trust.Record{At: at} // what spoke for it was a mistake
-	if !r.Caught {
-		r.Caught = true
-		d.liars[k.volunteer] = true
-		d.population.Catch(k.class, r.Verified)
-		d.heed(learnEvery) // at once, where there are few classes
-	}
-	return *r
+// device is a device of the member's. The caller holds mu.
+func (m *Member) device(dev int) reputation.Device {
+	return reputation.Device{Volunteer: m.id, Class: m.classes[dev]}
 }
 
 // classOf names the class of a device: those of one class fail alike.

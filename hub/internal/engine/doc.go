@@ -20,7 +20,7 @@
 //
 // What a policy of package trust asks for is done here. A device's risk is noted
 // when its lease is handed out (schedule.go) and stored with its result; every
-// settled result adds to what is known of its device (devices.go). Where two
+// settled result adds to what is known of its device (package reputation). Where two
 // results differ the volunteers play a dispute (challenge.go); where that tells
 // nothing, where a lot falls, or where nobody unrelated is left to ask, the hub
 // runs the shard itself (inquiry.go). One idle, little-known device at a time is

@@ -17,7 +17,7 @@ func (e *Engine) newJobRun(record Job) *jobRun {
 		record:   record,
 		holder:   e.config.Blobs.NewHolder(),
 		programs: map[job.Hash]Program{},
-		lots:     newLots(e.config.Secret, record.ID),
+		lots:     newLots(e.config.Secret, record),
 		changed:  make(chan struct{}),
 		rollback: -1,
 	}
@@ -448,6 +448,10 @@ func (e *Engine) setRound(j *jobRun, rd *round, at int) {
 	if rd != nil {
 		for _, s := range slices.Clone(rd.open) {
 			e.inquire(j, s)
+		}
+	} else { // its answers are public from now on
+		for _, m := range e.members {
+			m.dropCanaries(func(c *canary) bool { return c.job == j }, settledReason)
 		}
 	}
 	j.tell()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/shoal-compute/shoal/hub/internal/blobs"
 	"github.com/shoal-compute/shoal/hub/internal/lease"
+	"github.com/shoal-compute/shoal/hub/internal/reputation"
 	"github.com/shoal-compute/shoal/hub/internal/scheduler"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
@@ -110,7 +111,7 @@ type Engine struct {
 	stopped bool      // Run has ended or is ending
 	active  []*jobRun // queued and running, oldest first
 	members []*Member // connected, in order of arrival
-	devices *devices
+	repute  *reputation.Book
 	audits  int                   // waiting or under way
 	absent  map[volunteer.ID]bool // who has stayed away from a dispute since the hub started
 
@@ -147,7 +148,7 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 	for _, h := range pins {
 		c.Blobs.Hold(h)
 	}
-	if e.devices, err = loadDevices(ctx, c.Store); err != nil {
+	if e.repute, err = loadReputation(ctx, c.Store); err != nil {
 		return nil, err
 	}
 	jobs, err := c.Store.Jobs(ctx)

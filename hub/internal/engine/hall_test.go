@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/lease"
+	"github.com/shoal-compute/shoal/hub/internal/reputation"
 	"github.com/shoal-compute/shoal/hub/internal/scheduler"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
@@ -53,7 +54,7 @@ func newHall(tb testing.TB, t job.Trust, members, shards int) *hall {
 			Related: trust.Related, Scheduler: scheduler.Default(), MaxLeases: 16,
 		},
 		log: slog.New(slog.DiscardHandler), kick: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		devices: newDevices(),
+		repute: reputation.New(nil, nil),
 	}
 	for i := range members {
 		m, err := e.Join(tb.Context(), volunteer.ID{byte(i), byte(i >> 8)}, "bench/1", fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255),

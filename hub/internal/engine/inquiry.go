@@ -62,7 +62,7 @@ func (e *Engine) inquire(j *jobRun, s *shard) {
 // from one before. The caller holds mu.
 func (e *Engine) playable(rivals []Result) bool {
 	for _, r := range rivals {
-		if e.absent[r.Volunteer] || e.devices.liars[r.Volunteer] {
+		if e.absent[r.Volunteer] || e.repute.Discredited(r.device()) {
 			return false
 		}
 	}
@@ -182,13 +182,6 @@ func (e *Engine) playDispute(ctx context.Context, j *jobRun, s *shard) error {
 		return err
 	}
 	lost := map[volunteer.ID]string{}
-	e.mu.Lock()
-	for i, v := range []volunteer.ID{d.A, d.B} {
-		if d.Faults[i].Absent {
-			e.absent[v] = true
-		}
-	}
-	e.mu.Unlock()
 	for i, v := range []volunteer.ID{d.A, d.B} {
 		if f := d.Faults[i]; f.Text != "" && !f.Absent {
 			lost[v] = fmt.Sprintf("lost a dispute at op %d (%s): %s", d.Op, d.Name, f.Text)

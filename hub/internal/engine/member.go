@@ -137,7 +137,7 @@ func (e *Engine) Join(ctx context.Context, id volunteer.ID, agent, block string,
 // holds mu.
 func (m *Member) exclude() {
 	for i, d := range m.devices {
-		m.excluded[i] = trust.Excluded(m.marks[d.Lane]) || m.engine.devices.population.Quarantined(m.classes[i])
+		m.excluded[i] = trust.Excluded(m.marks[d.Lane]) || m.engine.repute.Closed(m.classes[i])
 	}
 }
 

@@ -40,7 +40,7 @@ func (e *Engine) suspect(v volunteer.ID) {
 func (e *Engine) recall() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for v := range e.devices.liars {
+	for _, v := range e.repute.Suspects() {
 		e.suspect(v)
 	}
 }
@@ -216,10 +216,9 @@ func (e *Engine) reopen(ctx context.Context, j *jobRun) (bool, error) {
 
 // reasonToReopen names the first whose word counts no more.
 func (e *Engine) reasonToReopen(plan trust.Repair, by map[ShardID][]Result) string {
-	caught := e.caught()
 	first := plan.Rerun[0]
 	for _, r := range by[NewShardID(first.Round, first.Index)] {
-		if caught(r.Volunteer) {
+		if e.discredited(trust.Supporter{Volunteer: r.Volunteer, Class: r.Class}) {
 			return fmt.Sprintf("reopened: volunteer %s has been proved wrong", r.Volunteer.Short())
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/blobs"
+	"github.com/shoal-compute/shoal/hub/internal/reputation"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 	"github.com/shoal-compute/shoal/hub/job"
@@ -25,7 +26,7 @@ func mender(t *testing.T, mend time.Duration) (e *Engine, now *time.Time) {
 	log := slog.New(slog.DiscardHandler)
 	return &Engine{
 		config: Config{Blobs: store, Mend: mend, Now: func() time.Time { return *now }, Log: log},
-		log:    log, devices: newDevices(), mend: make(chan struct{}, 1), wake: make(chan struct{}, 1), shelf: map[string]*jobRun{},
+		log:    log, repute: reputation.New(nil, nil), mend: make(chan struct{}, 1), wake: make(chan struct{}, 1), shelf: map[string]*jobRun{},
 	}, now
 }
 

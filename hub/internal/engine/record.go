@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/ledger"
+	"github.com/shoal-compute/shoal/hub/internal/reputation"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 	"github.com/shoal-compute/shoal/hub/job"
@@ -124,14 +125,7 @@ const (
 )
 
 // DeviceRecord is what the store keeps of one class of device of one volunteer.
-type DeviceRecord struct {
-	Volunteer volunteer.ID
-	Class     string
-	Record    trust.Record
-	Results   int64 // delivered and settled
-	Verified  int64 // of those, found right by somebody else
-	Caught    bool
-}
+type DeviceRecord = reputation.Record
 
 // Mark is proof that a device returned something wrong.
 type Mark struct {

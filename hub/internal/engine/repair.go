@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 
+	"github.com/shoal-compute/shoal/hub/internal/reputation"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
-	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 	"github.com/shoal-compute/shoal/hub/job"
 )
 
@@ -48,7 +47,7 @@ func (e *Engine) doubt(j *jobRun) {
 		return
 	}
 	for _, s := range j.round.open {
-		doubted := func(r Result) bool { return r.Standing == trust.Pending && e.devices.liars[r.Volunteer] }
+		doubted := func(r Result) bool { return r.Standing == trust.Pending && e.repute.Discredited(r.device()) }
 		if slices.ContainsFunc(s.results, doubted) {
 			e.reweigh(j, s)
 			e.inquire(j, s)
@@ -153,11 +152,11 @@ func (e *Engine) doubtful(ctx context.Context, j *jobRun) (trust.Repair, map[Sha
 	for i, a := range settled {
 		list[i] = trust.Support{Round: a.Shard.Round(), Index: a.Shard.Index(), Audited: a.Path == Audited}
 		for _, r := range by[a.Shard] {
-			list[i].By = append(list[i].By, trust.Supporter{Volunteer: r.Volunteer, Risk: r.Risk})
+			list[i].By = append(list[i].By, trust.Supporter{Volunteer: r.Volunteer, Class: r.Class, Risk: r.Risk})
 		}
 		byShard[a.Shard] = a
 	}
-	return j.terms.Recheck(list, e.caught()), byShard, by, nil
+	return j.terms.Recheck(list, e.discredited), byShard, by, nil
 }
 
 func (e *Engine) uphold(ctx context.Context, j *jobRun, upheld []Acceptance) error {
@@ -167,12 +166,11 @@ func (e *Engine) uphold(ctx context.Context, j *jobRun, upheld []Acceptance) err
 	return stored(e.config.Store.Uphold(context.WithoutCancel(ctx), j.record.ID, upheld))
 }
 
-// caught returns who was proved wrong with any device.
-func (e *Engine) caught() func(volunteer.ID) bool {
+// discredited reports whether the word of a device counts for nothing any more.
+func (e *Engine) discredited(b trust.Supporter) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	set := maps.Clone(e.devices.liars)
-	return func(v volunteer.ID) bool { return set[v] }
+	return e.repute.Discredited(reputation.Device{Volunteer: b.Volunteer, Class: b.Class})
 }
 
 // stands runs an accepted shard again. If its output turns out wrong, whoever
@@ -211,7 +209,7 @@ func (e *Engine) refute(ctx context.Context, j *jobRun, a Acceptance, by []Resul
 	j.goBack(a.Shard.Round())
 	var wrong []Result
 	for _, r := range by {
-		if !e.devices.liars[r.Volunteer] && r.Output == a.Output {
+		if !e.repute.Caught(r.device()) && r.Output == a.Output {
 			wrong = append(wrong, r)
 		}
 	}

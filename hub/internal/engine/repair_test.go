@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/shoal-compute/shoal/hub/internal/reputation"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 	"github.com/shoal-compute/shoal/hub/job"
 )
@@ -37,31 +38,18 @@ func TestWithdrawalWaitsForCommits(t *testing.T) {
 	})
 }
 
-// Whoever was caught is no evidence any more, for a shard or for its class, and
-// strangers are not remembered before they have delivered.
+// Whoever was caught is no evidence any more, with any device, and strangers are
+// not remembered before they have delivered.
 func TestCaughtCountsForNothing(t *testing.T) {
 	h := newHall(t, job.Trust{Epsilon: "0.000001"}, 2, 1)
 	h.plans(t)
-	if n := len(h.devices.known) + len(h.devices.classes); n > 0 {
+	if n := h.repute.Len(); n > 0 {
 		t.Errorf("%d strangers are remembered", n)
 	}
 	liar := h.members[0].id
-	key, at := deviceKey{liar, "wasm"}, time.Unix(1, 0)
-	h.devices.settle(key, true, at)
-	h.devices.catch(key, at)
-	before := h.devices.population.Prior("wasm")
-	for range 100 {
-		h.devices.settle(key, true, at)
-	}
-	h.devices.learn()
-	if r := h.devices.of(key); r.Verified != 1 || !r.Caught || r.Results != 102 {
-		t.Errorf("record of somebody caught: %+v", r)
-	}
-	if after := h.devices.population.Prior("wasm").Risk(0); after < before.Risk(0)*0.99 {
-		t.Errorf("risk of its class fell from %g to %g", before.Risk(0), after)
-	}
+	h.repute.Catch(reputation.Device{Volunteer: liar, Class: "wasm"}, time.Unix(1, 0))
 	s := h.job.round.shards[0]
-	both := []Result{{Volunteer: liar, Output: job.Hash{1}, Alone: true}, {Volunteer: volunteer.ID{9}, Output: job.Hash{1}, Alone: true, Risk: 1e-9}}
+	both := []Result{{Volunteer: liar, Class: "cpu", Output: job.Hash{1}, Alone: true}, {Volunteer: volunteer.ID{9}, Output: job.Hash{1}, Alone: true, Risk: 1e-9}}
 	if v := h.weigh(h.job, s, both[:1], nil); v.Accepted {
 		t.Error("a liar's word was accepted")
 	}

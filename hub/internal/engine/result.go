@@ -209,7 +209,7 @@ func (e *Engine) adopt(m *Member, j *jobRun, s *shard, l lease.Lease, token []by
 		lease: l, token: token, member: m, device: dev,
 		overdue: now.Add(e.config.Scheduler.BackupAfter), deadline: l.Deadline,
 	}
-	a.believe(e, j, m, dev)
+	a.believe(e, openShard{j, s}, now)
 	s.attempts = append(s.attempts, a)
 	m.load[dev]++
 	return a, nil

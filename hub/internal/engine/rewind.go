@@ -32,6 +32,7 @@ func (e *Engine) rewind(ctx context.Context, j *jobRun) error {
 	}
 	e.mu.Lock()
 	j.record.Generation = w.Generation
+	j.lots = newLots(e.config.Secret, j.record)
 	if !j.record.Finished.IsZero() { // it was done, and is so no more
 		j.record.Finished = time.Time{}
 		j.record.Edition++
@@ -62,6 +63,13 @@ func (e *Engine) withdraw(ctx context.Context, j *jobRun, w Withdrawal) error {
 	return stored(e.config.Store.Withdraw(context.WithoutCancel(ctx), w))
 }
 
+// lied reports whether somebody was proved wrong, and no driver was to blame.
+func (e *Engine) lied(v volunteer.ID) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.repute.Lied(v)
+}
+
 // chargeBack takes back what caught volunteers were paid for what is withdrawn,
 // as far as they still have it: what was kept as stake is lost already.
 func (e *Engine) chargeBack(ctx context.Context, j *jobRun, from int) ([]ledger.Transaction, error) {
@@ -77,12 +85,11 @@ func (e *Engine) chargeBack(ctx context.Context, j *jobRun, from int) ([]ledger.
 	for _, a := range settled {
 		ops[a.Shard] = a.Ops
 	}
-	caught := e.caught()
 	now := e.config.Now()
 	left := map[volunteer.ID]ledger.Amount{}
 	var list []ledger.Transaction
 	for _, r := range results {
-		if r.Standing != trust.Confirmed || !caught(r.Volunteer) {
+		if r.Standing != trust.Confirmed || !e.lied(r.Volunteer) {
 			continue
 		}
 		if _, known := left[r.Volunteer]; !known {

@@ -237,7 +237,7 @@ func (e *Engine) weigh(j *jobRun, s *shard, results []Result, truth *job.Hash) t
 	f := trust.Facts{Evidence: make([]trust.Evidence, len(results)), Truth: truth, Lonely: s.lonely}
 	for i, r := range results {
 		risk := r.Risk
-		if j.terms != nil && e.devices.liars[r.Volunteer] {
+		if j.terms != nil && e.repute.Discredited(r.device()) {
 			risk = trust.Worthless
 		}
 		f.Evidence[i] = trust.Evidence{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/lease"
@@ -136,6 +137,9 @@ type openShard struct {
 // holds mu.
 func (e *Engine) snapshot(now time.Time) ([]openShard, view) {
 	v := view{Snapshot: scheduler.Snapshot{Now: now}}
+	if !slices.ContainsFunc(e.active, func(j *jobRun) bool { return j.round != nil && len(j.round.open) > 0 }) {
+		return nil, v // nothing to hand out, to however many volunteers
+	}
 	for _, m := range e.members {
 		if !m.consent.After(now) || m.deaf {
 			continue
@@ -202,26 +206,25 @@ func (e *Engine) show(j *jobRun, s *shard, now time.Time) scheduler.Shard {
 }
 
 // believe notes what is known of the attempt's device. The caller holds mu.
-func (a *attempt) believe(e *Engine, j *jobRun, m *Member, dev int) {
-	switch {
-	case j.terms != nil && e.devices.liars[m.id]:
+func (a *attempt) believe(e *Engine, o openShard, now time.Time) {
+	d := a.member.device(a.device)
+	switch terms := o.job.terms; {
+	case terms != nil && e.repute.Discredited(d):
 		a.risk, a.alone = trust.Worthless, false
-	case e.config.Certified[m.id]:
+	case e.config.Certified[d.Volunteer]:
 		a.risk, a.alone = trust.AuditorRisk, true
-	case j.terms == nil:
-		a.risk, a.alone = 1, true
+	case terms == nil: // replicas are counted, and nobody is weighed
+		a.risk, a.alone = trust.Worthless, true
 	default:
-		c := e.devices.curve(m.classes[dev])
-		r := e.devices.of(deviceKey{m.id, m.classes[dev]}).Record
-		d := j.terms.Decide(c, r)
-		a.risk, a.alone, a.check = c.Risk(r.Verified), !d.Replicate, d.Check
+		w := e.repute.Word(*terms, d, o.shard.program.cost(o.shard.shard), now)
+		a.risk, a.alone, a.check = w.Risk, w.Alone, w.Check
 	}
 }
 
 // grant hands out one lease. The caller holds mu.
 func (e *Engine) grant(o openShard, m *Member, dev int, g scheduler.Grant, now time.Time) error {
 	a := &attempt{member: m, device: dev, granted: now, overdue: g.Overdue}
-	a.believe(e, o.job, m, dev)
+	a.believe(e, o, now)
 	o.shard.attempts = append(o.shard.attempts, a)
 	l := lease.Lease{
 		Job:       o.job.record.ID,

@@ -38,6 +38,8 @@ func (n news) fault(s *shard, r Result) fault {
 	return fault{"the result differs from the one the other replicas agree on", s.dispute}
 }
 
+const settledReason = "the shard is settled"
+
 const auditedWrong = "an audit gave another result"
 
 // errRedundant means that the shard was settled before the news came.
@@ -51,9 +53,9 @@ func (e *Engine) judge(ctx context.Context, j *jobRun, s *shard, a *attempt, d D
 		Output: d.Output, Token: d.Token, Signature: d.Signature, Millis: d.Millis, At: e.config.Now(),
 		Risk: a.risk, Alone: a.alone, // noted when the lease was handed out
 	}
-	r.Check = j.terms != nil && a.alone && a.check > 0 && falls(j.lots.check, r.Volunteer, s.id, a.check)
 	spent := s.program.spent(d.Outputs)
 	e.mu.Lock()
+	r.Check = j.terms != nil && a.alone && a.check > 0 && falls(j.lots.check, r.Volunteer, s.id, a.check)
 	r.Class = a.member.classes[a.device]
 	r.Identity = a.member.identities[a.device]
 	s.holders[r.Volunteer] = r.Identity
@@ -157,9 +159,9 @@ func (e *Engine) consequences(j *jobRun, s *shard, before, results []Result, v t
 	accepted.Path = path(s, results, right, n)
 	accepted.Ops = s.spent[v.Result]
 	c.Accepted = &accepted
-	verified := n.truth != nil || len(right) > 1
-	for _, r := range right {
-		c.Devices = append(c.Devices, e.devices.settle(r.device(), verified, now))
+	for i, r := range right {
+		verified := n.truth != nil || trust.Vouches(e.others(right, i))
+		c.Devices = append(c.Devices, e.repute.Settle(r.device(), verified, now))
 	}
 	if len(right) == 0 {
 		return c, nil
@@ -174,6 +176,19 @@ func (e *Engine) consequences(j *jobRun, s *shard, before, results []Result, v t
 	c.Ledger = append(c.Ledger, payment)
 	j.paid += ledger.Credit(accepted.Ops) * ledger.Amount(len(right))
 	return c, nil
+}
+
+// others are the risks of those who returned what the i-th did and whose word
+// counts. Where nobody is weighed nobody vouches for anybody: they may be kin. The
+// caller holds mu.
+func (e *Engine) others(right []Result, i int) []float64 {
+	var risks []float64
+	for k, r := range right {
+		if k != i && r.Risk < trust.Worthless && !e.repute.Discredited(r.device()) {
+			risks = append(risks, r.Risk)
+		}
+	}
+	return risks
 }
 
 // path says how an output came to be accepted.
@@ -231,14 +246,14 @@ func (e *Engine) apply(j *jobRun, s *shard, before, results []Result, v trust.Ve
 	for _, a := range slices.Clone(s.attempts) {
 		if !a.committing {
 			s.drop(a)
-			a.member.notify(RevokeNotice{Token: a.token, Reason: "the shard is settled"})
+			a.member.notify(RevokeNotice{Token: a.token, Reason: settledReason})
 		}
 	}
 	if j.round.find(s.id) == s {
 		j.round.settle(s)
 		e.announce(j)
 	}
-	if slices.ContainsFunc(results, func(r Result) bool { return r.Standing == trust.Confirmed && e.devices.liars[r.Volunteer] }) {
+	if slices.ContainsFunc(results, func(r Result) bool { return r.Standing == trust.Confirmed && e.repute.Discredited(r.device()) }) {
 		e.startRepair(j) // somebody was caught while this was being written
 	}
 }

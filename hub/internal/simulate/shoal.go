@@ -1,11 +1,16 @@
 package simulate
 
-import "github.com/shoal-compute/shoal/hub/internal/trust"
+import (
+	"slices"
+
+	"github.com/shoal-compute/shoal/hub/internal/trust"
+)
 
 // decide lets package trust say how v's next stretch is verified.
 func (s *sim) decide(v *volunteer) {
 	d := s.terms.Decide(s.curves[v.class], v.record)
-	if !d.Replicate {
+	staked := s.terms.Assurance != trust.Audited || v.delivered >= s.stake // shards are alike, and all pay into it
+	if !d.Replicate && staked {
 		s.believed(v)
 		s.alone(v, v.left, d)
 		return
@@ -37,10 +42,15 @@ func (s *sim) alone(v *volunteer, n int64, d trust.Decision) {
 	}
 	audits := s.rand.binomial(n, d.Audit)
 	checks := int64(0)
+	vouched := int64(0)
 	if checker != nil && !caught {
 		checks = s.rand.binomial(n, d.Check)
+		doubt := s.risk(checker)
 		checks = s.check(v, checker, checks, d.Audit+d.Pairs)
 		audits += s.rand.binomial(checks, d.Pairs)
+		if trust.Vouches([]float64{doubt}) {
+			vouched = checks
+		}
 	}
 	today := s.today()
 	right := n
@@ -55,7 +65,7 @@ func (s *sim) alone(v *volunteer, n int64, d trust.Decision) {
 	if v.gone { // an auditor saw it agree to a lie
 		return
 	}
-	s.deliver(v, n, min(audits+checks, n))
+	s.deliver(v, n, min(audits+vouched, n))
 	if caught {
 		s.catch(v, n)
 	}
@@ -116,13 +126,17 @@ func (s *sim) together(v *volunteer, n int64, d trust.Decision) {
 			right++ // the dispute leaves the right answer
 		}
 	}
-	today.account.Accept(right, risk, n*int64(len(group))+s.rand.binomial(n, audit))
+	audits := s.rand.binomial(n, audit)
+	today.account.Accept(right, risk, n*int64(len(group))+audits)
 	// Those who are caught leave the group's scratch space alone.
 	members := append([]*volunteer(nil), group...)
 	for i, w := range members {
-		verified := n
+		verified := audits
+		if trust.Vouches(slices.Concat(risks[:i], risks[i+1:])) {
+			verified = n
+		}
 		if contains(liars, w) {
-			verified--
+			verified = max(verified-1, 0)
 		}
 		if w.gone {
 			continue

@@ -1,6 +1,9 @@
 package trust
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Population is the sufficient statistic from which priors are learned: how
 // many devices of a class were verified how often, and how many of them were
@@ -11,9 +14,20 @@ import "math"
 // classStrength pseudo-volunteers in every class. So a class of which little
 // is known borrows from the rest, and a driver that is wrong for many soon has
 // a prior of its own.
+//
+// A class is a name that volunteers choose, and they may invent as many as they
+// like. So it is nothing but a few devices of the common population until enough
+// of them have come.
 type Population struct {
+	few     map[string][]place
 	classes map[string]*class
 	all     class
+}
+
+// place is where one device stands in a class that has few.
+type place struct {
+	bucket int
+	caught bool
 }
 
 type class struct {
@@ -26,48 +40,69 @@ type class struct {
 // weighs more than that of the others.
 const classStrength = 50
 
+// ownPrior is how many devices a class needs to have a prior of its own.
+const ownPrior = 3
+
 // learnSteps bounds one call of Learn. Learning resumes where it stopped, and
 // stopping early errs on the side of suspicion.
 const learnSteps = 100
 
 // NewPopulation returns a population of nobody.
 func NewPopulation() *Population {
-	return &Population{classes: map[string]*class{}, all: class{prior: Stranger()}}
-}
-
-func (p *Population) class(name string) *class {
-	c, known := p.classes[name]
-	if !known {
-		c = &class{prior: p.all.prior}
-		p.classes[name] = c
-	}
-	return c
+	return &Population{few: map[string][]place{}, classes: map[string]*class{}, all: class{prior: Stranger()}}
 }
 
 // Join counts a device that has not been verified yet.
-func (p *Population) Join(class string) { p.add(class, 0, 1) }
-
-// Verify notes that a device's verified results went from before to after.
-func (p *Population) Verify(class string, before, after int64) {
-	from, to := bucket(before), bucket(after)
-	if from == to {
+func (p *Population) Join(name string) {
+	p.all.kept[0]++
+	if c := p.classes[name]; c != nil {
+		c.kept[0]++
 		return
 	}
-	p.add(class, from, -1)
-	p.add(class, to, 1)
+	if p.few[name] = append(p.few[name], place{}); len(p.few[name]) == ownPrior {
+		c := &class{prior: p.all.prior}
+		for _, at := range p.few[name] {
+			c.add(at)
+		}
+		p.classes[name] = c
+		delete(p.few, name)
+	}
+}
+
+// Verify notes that a device's verified results went from before to after.
+func (p *Population) Verify(name string, before, after int64) {
+	if from, to := bucket(before), bucket(after); from != to {
+		p.move(name, place{bucket: from}, place{bucket: to})
+	}
 }
 
 // Catch notes that a device with this many verified results was proved wrong.
-func (p *Population) Catch(class string, verified int64) {
+func (p *Population) Catch(name string, verified int64) {
 	b := bucket(verified)
-	p.add(class, b, -1)
-	p.class(class).caught[b]++
-	p.all.caught[b]++
+	p.move(name, place{bucket: b}, place{bucket: b, caught: true})
 }
 
-func (p *Population) add(name string, b int, n float64) {
-	p.class(name).kept[b] += n
-	p.all.kept[b] += n
+func (p *Population) move(name string, from, to place) {
+	p.all.move(from, to)
+	if c := p.classes[name]; c != nil {
+		c.move(from, to)
+	} else if i := slices.Index(p.few[name], from); i >= 0 {
+		p.few[name][i] = to
+	}
+}
+
+func (c *class) add(at place) { *c.count(at)++ }
+
+func (c *class) move(from, to place) {
+	*c.count(from)--
+	*c.count(to)++
+}
+
+func (c *class) count(at place) *float64 {
+	if at.caught {
+		return &c.caught[at.bucket]
+	}
+	return &c.kept[at.bucket]
 }
 
 // Learn fits the priors to what was seen.
@@ -90,36 +125,47 @@ func (p *Population) Prior(class string) Prior {
 	return p.all.prior
 }
 
+// Own reports whether a class has a prior of its own; all others share one.
+func (p *Population) Own(class string) bool { return p.classes[class] != nil }
+
+// Classes is how many there are of them.
+func (p *Population) Classes() int { return len(p.classes) }
+
 // What Quarantined asks for.
 const (
 	established = 256 // verified results that a broken device hardly ever reaches
-	fewest      = 3   // devices that have to have failed
-	perClass    = 32  // established devices, for each class, before classes are compared
+	tried       = 16  // and that show a device to be in earnest
+	fewest      = 8   // devices that have to have failed
+	hardlyAny   = 3   // established devices that keep a class open
+	others      = 32  // established devices of other classes
 )
 
 // Quarantined reports whether a class fails for so many that the lane, not its
-// owners, is to blame: several were caught, more than are left, and while the
-// hub's devices have become established, next to none of this class has.
-// That last condition keeps cheats, who are some of every class and may come
-// under any number of names, from closing a healthy lane.
+// owners, is to blame: several were caught, more than are left, and while most of
+// the other classes' devices in earnest have become established, next to none of
+// this class has. That last condition keeps cheats, who are some of every class
+// and may come under any number of names, from closing a healthy lane that is in
+// use.
 func (p *Population) Quarantined(class string) bool {
 	c, known := p.classes[class]
 	if !known {
 		return false
 	}
-	kept, caught := 0.0, 0.0
-	for b := 1; b < buckets; b++ {
-		kept += c.kept[b]
-		caught += c.caught[b]
+	caught := 0.0
+	for _, n := range c.caught {
+		caught += n
 	}
-	caught += c.caught[0]
-	return caught >= fewest && caught > kept && c.established() < fewest &&
-		p.all.established() >= float64(perClass*len(p.classes))
+	if caught < fewest || caught <= c.since(1) || c.since(established) >= hardlyAny {
+		return false
+	}
+	well := p.all.since(established) - c.since(established)
+	return well >= others && 2*well >= p.all.since(tried)-c.since(tried)
 }
 
-func (c *class) established() float64 {
+// since counts the devices with this much evidence that were never found wrong.
+func (c *class) since(evidence int64) float64 {
 	n := 0.0
-	for b := bucket(established); b < buckets; b++ {
+	for b := bucket(evidence); b < buckets; b++ {
 		n += c.kept[b]
 	}
 	return n

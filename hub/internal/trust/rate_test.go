@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -118,6 +119,55 @@ func TestClassesDiffer(t *testing.T) {
 	}
 	if p.Quarantined("c") {
 		t.Error("a healthy class was quarantined because of many cheats")
+	}
+}
+
+// A class is a name that anybody may invent: with one device each they cost
+// nothing to learn, share what is believed of strangers, and do not keep a
+// broken driver from being recognised.
+func TestInventedClasses(t *testing.T) {
+	p := village(6, 200, 0, 0.5, 1000)
+	for i := range 10_000 {
+		name := fmt.Sprint("invented ", i)
+		p.Join(name)
+		p.Verify(name, 0, 1)
+	}
+	for range 20 {
+		p.Join("bad")
+		p.Verify("bad", 0, 2)
+		p.Catch("bad", 2)
+	}
+	p.Learn()
+	if p.Classes() != 2 || p.Own("invented 7") || !p.Own("bad") {
+		t.Errorf("%d classes have priors of their own, want the two with devices", p.Classes())
+	}
+	if p.Prior("invented 7") != p.Prior("never seen") {
+		t.Error("a class of one device is not a stranger's")
+	}
+	if !p.Quarantined("bad") {
+		t.Error("ten thousand names hide a broken driver")
+	}
+}
+
+// Devices of a class that few have are counted as all others are.
+func TestFewDevices(t *testing.T) {
+	one, many := NewPopulation(), NewPopulation()
+	move := func(p *Population, name string) {
+		p.Join(name)
+		p.Verify(name, 0, 40)
+		p.Join(name)
+		p.Verify(name, 40, 300)
+		p.Catch(name, 0)
+		p.Join(name)
+	}
+	move(one, "x")
+	many.Join("x")
+	many.Join("x")
+	many.Join("x")
+	many.Verify("x", 0, 300)
+	many.Catch("x", 0)
+	if *one.classes["x"] != *many.classes["x"] || one.all != many.all {
+		t.Errorf("%v\nwant\n%v", one.classes["x"], many.classes["x"])
 	}
 }
 

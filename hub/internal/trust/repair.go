@@ -13,10 +13,11 @@ type Support struct {
 	Audited      bool // an auditor of the operator found it right
 }
 
-// Supporter is a volunteer that returned the accepted result, with the risk
-// that was noted then.
+// Supporter is a device that returned the accepted result, with the risk that
+// was noted then.
 type Supporter struct {
 	Volunteer volunteer.ID
+	Class     string
 	Risk      float64
 }
 
@@ -32,15 +33,15 @@ type Repair struct {
 // Recheck lists the accepted results that no longer stand once the word of the
 // caught counts for nothing: those that neither an auditor nor the remaining
 // supporters uphold.
-func (t Terms) Recheck(accepted []Support, caught func(volunteer.ID) bool) Repair {
+func (t Terms) Recheck(accepted []Support, caught func(Supporter) bool) Repair {
 	r := Repair{Rollback: -1}
 	for _, s := range accepted {
-		if s.Audited || !slices.ContainsFunc(s.By, func(b Supporter) bool { return caught(b.Volunteer) }) {
+		if s.Audited || !slices.ContainsFunc(s.By, caught) {
 			continue
 		}
 		var risks []float64
 		for _, b := range s.By {
-			if !caught(b.Volunteer) {
+			if !caught(b) {
 				risks = append(risks, b.Risk)
 			}
 		}

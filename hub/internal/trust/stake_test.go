@@ -65,15 +65,15 @@ func TestRecheck(t *testing.T) {
 	liar, friend, known, stranger := volunteer.ID{1}, volunteer.ID{2}, volunteer.ID{3}, volunteer.ID{4}
 	by := func(list ...Supporter) []Supporter { return list }
 	accepted := []Support{
-		{Round: 9, Index: 0, By: by(Supporter{known, 1e-8})},
-		{Round: 7, Index: 1, By: by(Supporter{liar, 1e-8})},
-		{Round: 6, Index: 2, By: by(Supporter{liar, 1e-8}, Supporter{stranger, 0.1})},
-		{Round: 3, Index: 3, By: by(Supporter{liar, 1e-8}, Supporter{known, 1e-8})},
-		{Round: 2, Index: 4, By: by(Supporter{liar, 1e-8}), Audited: true},
-		{Round: 5, Index: 5, By: by(Supporter{liar, 1e-8}, Supporter{friend, 1e-8})},
+		{Round: 9, Index: 0, By: by(Supporter{known, "", 1e-8})},
+		{Round: 7, Index: 1, By: by(Supporter{liar, "", 1e-8})},
+		{Round: 6, Index: 2, By: by(Supporter{liar, "", 1e-8}, Supporter{stranger, "", 0.1})},
+		{Round: 3, Index: 3, By: by(Supporter{liar, "", 1e-8}, Supporter{known, "", 1e-8})},
+		{Round: 2, Index: 4, By: by(Supporter{liar, "", 1e-8}), Audited: true},
+		{Round: 5, Index: 5, By: by(Supporter{liar, "", 1e-8}, Supporter{friend, "", 1e-8})},
 	}
 	caught := map[volunteer.ID]bool{liar: true}
-	is := func(v volunteer.ID) bool { return caught[v] }
+	is := func(b Supporter) bool { return caught[b.Volunteer] }
 	indices := func(r Repair) (list []int) {
 		for _, s := range r.Rerun {
 			list = append(list, s.Index)
@@ -89,7 +89,7 @@ func TestRecheck(t *testing.T) {
 	if got := indices(r); len(got) != 3 || got[2] != 5 || r.Rollback != 5 {
 		t.Errorf("liar and friend: re-run %v from round %d, want [1 2 5] from 5", got, r.Rollback)
 	}
-	if r := terms.Recheck(accepted, func(volunteer.ID) bool { return false }); len(r.Rerun) != 0 || r.Rollback != -1 {
+	if r := terms.Recheck(accepted, func(Supporter) bool { return false }); len(r.Rerun) != 0 || r.Rollback != -1 {
 		t.Errorf("nobody caught: %+v", r)
 	}
 }

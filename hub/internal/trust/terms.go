@@ -149,7 +149,7 @@ func (t Terms) Decide(c Curve, r Record) Decision {
 }
 
 // checks is the rate of checks that keeps evidence where it must be: of
-// Memory.Results results one e-th of the evidence is lost, so a share q of
+// Memory.Results results all but one e-th of the evidence is lost, so a share q of
 // checks holds q*Memory.Results, which is to be a quarter more than needed.
 // The auditors' share counts too.
 func (t Terms) checks(needed float64) float64 {
@@ -167,7 +167,7 @@ const AuditorRisk = 0
 // agree, and with which risk of being wrong. Whether one alone may suffice is
 // for Decide to say. Under Full no volunteer's word ever does.
 func (t Terms) Enough(risks []float64) (float64, bool) {
-	risk := Agreement(risks, nil)
+	risk := Agreement(risks)
 	switch t.Assurance {
 	case Full:
 		return risk, slices.Contains(risks, AuditorRisk)
@@ -178,17 +178,29 @@ func (t Terms) Enough(risks []float64) (float64, bool) {
 }
 
 // Agreement bounds the probability that an answer is wrong which devices with
-// risks `agree` returned while those with risks `dissent` returned others. It
-// assumes that errors are independent, which Related is there for, and the
-// worst of everything else: that whoever is wrong returns the same wrong bytes.
-func Agreement(agree, dissent []float64) float64 {
+// these risks returned. It assumes that errors are independent, which Related is
+// there for, and the worst of everything else: that whoever is wrong returns the
+// same wrong bytes. Those who returned another answer and were proved wrong are
+// left out: that they erred says nothing of whoever did not agree with them.
+func Agreement(risks []float64) float64 {
 	right, wrong := 0.0, 0.0 // logarithms of likelihoods
-	for _, r := range agree {
+	for _, r := range risks {
+		if r == AuditorRisk {
+			return AuditorRisk
+		}
 		right += math.Log1p(-r)
 		wrong += math.Log(r)
 	}
-	for _, r := range dissent {
-		right += math.Log(r)
-	}
 	return 1 / (1 + math.Exp(right-wrong))
 }
+
+// vouching is the greatest risk at which the word of others counts as evidence
+// for a device that agrees with them. At risk q an agreement says of a rate p
+// not 1-p, as a verified result does, but 1-p + pq/(1-q): a twentieth less for
+// the rates that matter, and for a device that is always wrong still a factor of
+// twenty a time. Two strangers who agree prove nothing to one another.
+const vouching = 0.05
+
+// Vouches reports whether others, who returned what a device did, verify its
+// result: whether it is evidence for the device.
+func Vouches(others []float64) bool { return len(others) > 0 && Agreement(others) <= vouching }

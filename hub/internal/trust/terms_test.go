@@ -50,30 +50,50 @@ func TestAgreementIsMonotone(t *testing.T) {
 			}
 			return list
 		}
-		agree, dissent := draw(1+rng.IntN(5)), draw(rng.IntN(3))
-		r := Agreement(agree, dissent)
+		agree := draw(1 + rng.IntN(5))
+		r := Agreement(agree)
 		if !(r >= 0 && r <= 1) {
-			t.Fatalf("Agreement(%v, %v) = %g", agree, dissent, r)
+			t.Fatalf("Agreement(%v) = %g", agree, r)
 		}
-		if more := Agreement(append(agree, rng.Float64()/2), dissent); more > r*(1+1e-9) {
+		if more := Agreement(append(agree, rng.Float64()/2)); more > r*(1+1e-9) {
 			t.Fatalf("one more agrees and the risk rises from %g to %g", r, more)
 		}
-		if less := Agreement(agree, append(dissent, rng.Float64())); less < r*(1-1e-9) {
-			t.Fatalf("one dissents and the risk falls from %g to %g", r, less)
-		}
 		worse := append([]float64{min(1, 2*agree[0])}, agree[1:]...)
-		if w := Agreement(worse, dissent); w < r*(1-1e-9) {
+		if w := Agreement(worse); w < r*(1-1e-9) {
 			t.Fatalf("a riskier supporter lowers the risk from %g to %g", r, w)
 		}
 	}
-	if r := Agreement([]float64{0.5, AuditorRisk}, []float64{1e-9}); r != 0 {
+	if r := Agreement([]float64{0.5, AuditorRisk, Worthless}); r != AuditorRisk {
 		t.Errorf("an auditor agrees: %g", r)
 	}
-	if r := Agreement([]float64{1e-9, 1e-9}, []float64{AuditorRisk}); r != 1 {
-		t.Errorf("an auditor dissents: %g", r)
+	if r := Agreement([]float64{Worthless}); r != Worthless {
+		t.Errorf("one whose word is worth nothing: %g", r)
 	}
-	if r := Agreement([]float64{0.01}, nil); math.Abs(r-0.01) > 1e-12 {
+	if r := Agreement([]float64{0.01}); math.Abs(r-0.01) > 1e-12 {
 		t.Errorf("one supporter of risk 0.01: %g", r)
+	}
+}
+
+// The word of others is evidence for a device unless they are as doubtful as
+// it is itself.
+func TestVouches(t *testing.T) {
+	stranger := Stranger().Risk(0)
+	for _, tt := range []struct {
+		others []float64
+		want   bool
+	}{
+		{nil, false},
+		{[]float64{Worthless}, false},
+		{[]float64{stranger}, false},
+		{[]float64{stranger, stranger}, false},
+		{[]float64{Worthless, 1e-9}, false}, // the weigher leaves the worthless out
+		{[]float64{1e-3}, true},
+		{[]float64{stranger, 1e-3}, true},
+		{[]float64{AuditorRisk}, true},
+	} {
+		if got := Vouches(tt.others); got != tt.want {
+			t.Errorf("Vouches(%v) = %t, want %t", tt.others, got, tt.want)
+		}
 	}
 }
 

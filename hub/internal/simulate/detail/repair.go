@@ -5,7 +5,6 @@ import (
 
 	"github.com/shoal-compute/shoal/hub/internal/simulate/incident"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
-	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 )
 
 // capture excludes whoever returned a result that was proved wrong, and has
@@ -59,7 +58,7 @@ func (s *sim) recheck(p *person) {
 			open = append(open, h)
 		}
 	}
-	repair := s.hub.policy.Terms.Recheck(supports, func(v volunteer.ID) bool { return s.people[v].caught })
+	repair := s.hub.policy.Terms.Recheck(supports, func(b trust.Supporter) bool { return s.people[b.Volunteer].caught })
 	for _, again := range repair.Rerun {
 		h := backing[again.Index]
 		s.report.Rerun++
