@@ -79,7 +79,7 @@ func (s *sim) audit(h *shard) {
 func (s *sim) examine(h *shard) {
 	s.report.Audits++
 	s.report.auditWait += s.now - h.asked
-	took := time.Duration(float64(h.job.Ops) / float64(s.hub.header.Hub.AuditSpeed) * float64(time.Second))
+	took := time.Duration(float64(h.ops) / float64(s.hub.header.Hub.AuditSpeed) * float64(time.Second))
 	s.agenda.Add(s.now+took, event{kind: audited, shard: h})
 }
 

@@ -61,6 +61,19 @@ func TestRateAdversaries(t *testing.T) {
 	}
 }
 
+// With every result audited nothing wrong is accepted, whoever is there.
+func TestFull(t *testing.T) {
+	for _, strategy := range []string{simulate.Always, simulate.Sleeper} {
+		c := small()
+		c.Strategy, c.Cheaters, c.Assurance, c.Width, c.Stream = strategy, 0.3, trust.Full, 0, true
+		r := runs(t, c)
+		if r.Accepted < 500 || r.Audits < r.Accepted || r.WrongAccepted != 0 || r.LiesTold == 0 || r.HonestExcluded != 0 {
+			t.Errorf("%s: %d accepted on %d audits, %d of them wrong, of %d lies; %d honest excluded",
+				strategy, r.Accepted, r.Audits, r.WrongAccepted, r.LiesTold, r.HonestExcluded)
+		}
+	}
+}
+
 // Every lie, every device's time and every backup is accounted for.
 func TestAccounts(t *testing.T) {
 	rollbacks := 0

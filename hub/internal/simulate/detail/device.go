@@ -100,6 +100,7 @@ func (s *sim) begin(d *device) {
 	d.working, d.started = a, s.now
 	a.run = d.runs
 	d.runs++
+	s.report.Runs++
 	var silent bool
 	a.compute, silent = s.crowd.start(d, a)
 	if silent {
@@ -146,7 +147,7 @@ func (s *sim) ran(a *attempt, as incident.Answer) {
 func (s *sim) abort(a *attempt) {
 	d, planned := a.dev, a.compute
 	s.ran(a, incident.Aborted)
-	if s.now < s.hub.header.Until {
+	if !s.over {
 		s.report.time.aborted += a.compute
 	}
 	if a.answer != incident.Silent {

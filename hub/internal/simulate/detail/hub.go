@@ -142,6 +142,9 @@ func (s *sim) drop(a *attempt, tell bool) {
 		s.agenda.Add(s.now+a.dev.who.latency, event{kind: revoked, attempt: a})
 	}
 	s.offer(a.dev)
+	if h := a.shard; len(h.attempts)+len(h.voices) == 0 {
+		h.facts.Lonely = false // whoever is next may have company
+	}
 	s.openSealed(a.shard)
 	s.seek(a.shard)
 }
@@ -198,7 +201,7 @@ func (s *sim) measure(a *attempt) {
 	if took <= 0 {
 		return
 	}
-	speed := a.shard.job.Ops / took * 1000
+	speed := a.shard.ops / took * 1000
 	if old := a.dev.measured; old > 0 {
 		speed = old - old/4 + speed/4
 	}
@@ -223,6 +226,9 @@ func (s *sim) openSealed(h *shard) {
 		}
 	}
 	missing := h.need() - opened
+	if h.facts.Lonely { // nobody else is to be waited for
+		missing = min(missing, len(shut))
+	}
 	if missing <= 0 || len(shut) < missing {
 		return
 	}

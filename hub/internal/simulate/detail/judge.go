@@ -60,6 +60,9 @@ func (s *sim) judge(h *shard) {
 		return
 	}
 	h.verdict = s.hub.policy.Judge(h.facts)
+	if h.facts.Lonely && len(h.voices) > 0 && !h.verdict.Accepted { // also where those who have answered were caught
+		h.verdict.Audit = trust.MustAudit
+	}
 	switch v := h.verdict; {
 	case v.Accepted:
 		s.settle(h)

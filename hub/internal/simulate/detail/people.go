@@ -186,7 +186,7 @@ func (c *drawn) believed(p *person) {
 // start implements crowd.
 func (c *drawn) start(d *device, a *attempt) (time.Duration, bool) {
 	r := d.who.rand
-	seconds := float64(a.shard.job.Ops) / float64(d.speed) * math.Exp(0.1*r.NormFloat64())
+	seconds := float64(a.shard.ops) / float64(d.speed) * math.Exp(0.1*r.NormFloat64())
 	if r.Float64() < c.config.Straggle {
 		seconds *= straggle
 	}

@@ -205,7 +205,7 @@ func (s *sim) snapshot(shards []*shard, devices []*device, backup bool) schedule
 			}
 		}
 		v.Shards[i] = scheduler.Shard{
-			Job: h.job.index, Ops: h.job.Ops, Memory: h.job.Memory, Need: need, Attempts: attempts, Barred: s.barred(h, devices),
+			Job: h.job.index, Ops: h.ops, Memory: h.job.Memory, Need: need, Attempts: attempts, Barred: s.barred(h, devices),
 		}
 	}
 	return v

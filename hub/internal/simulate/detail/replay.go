@@ -3,6 +3,7 @@ package detail
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -10,6 +11,9 @@ import (
 
 	"github.com/shoal-compute/shoal/hub/internal/simulate/incident"
 )
+
+// ErrPolicy means that an incident cannot be played again under that policy.
+var ErrPolicy = errors.New("simulate: no such policy")
 
 // run is one recorded run of a device.
 type run struct {
@@ -24,6 +28,10 @@ type run struct {
 // A run of a device takes as long as the run of the same number did, and
 // returns as good or bad a result, whatever shard it is given. Where a device
 // has more to do than was recorded, one of its recorded runs is repeated.
+//
+// Other decisions may take longer than those of the record did. Jobs that have
+// an end may go on after the end of the record, ten times as long and an hour;
+// who is there at its end stays.
 func Replay(ctx context.Context, open func() (io.ReadCloser, error), change func(*incident.Policy)) (Report, error) {
 	c := &replayed{devices: map[int][][]run{}}
 	h, err := c.load(open)
@@ -34,7 +42,7 @@ func Replay(ctx context.Context, open func() (io.ReadCloser, error), change func
 	if change != nil {
 		change(&h.Policy)
 		if err := h.Validate(); err != nil {
-			return Report{}, err
+			return Report{}, fmt.Errorf("%w: %w", ErrPolicy, err)
 		}
 	}
 	check := &comparer{compared: h.Whole && policy == h.Policy}
@@ -48,17 +56,28 @@ func Replay(ctx context.Context, open func() (io.ReadCloser, error), change func
 			return Report{}, err
 		}
 	}
-	s, err := newSim(h, c, check)
+	s, err := newSim(h, c, c.unlike, check)
 	if err != nil {
 		return Report{}, err
+	}
+	if !check.compared {
+		s.patience = patience(h.Until)
 	}
 	r, err := s.run(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	r.Replay, err = check.result()
-	return r, err
+	if r.Replay, err = check.result(); err != nil {
+		return Report{}, err
+	}
+	r.Replay.Then, r.Replay.Now = c.then.outcome(), check.now.outcome()
+	r.Replay.Gaps = h.About.Gaps
+	return r, nil
 }
+
+// patience is how long a replay of a record may take: the hour is for what
+// lasts long whatever the job, as an attempt that has to be backed up does.
+func patience(until time.Duration) time.Duration { return 10*until + time.Hour }
 
 // replayed is a crowd that does what it did.
 type replayed struct {
@@ -66,6 +85,8 @@ type replayed struct {
 	meeting []incident.Event
 	coming  []incident.Event // joins and leaves
 	devices map[int][][]run  // by volunteer
+	unlike  []map[int]size   // rounds, by job
+	then    tally
 	made    int64
 }
 
@@ -81,6 +102,7 @@ func (c *replayed) load(open func() (io.ReadCloser, error)) (incident.Header, er
 		return incident.Header{}, err
 	}
 	c.seed = in.Header.Seed
+	c.unlike = make([]map[int]size, len(in.Header.Jobs))
 	for {
 		e, err := in.Read()
 		if errors.Is(err, io.EOF) {
@@ -98,6 +120,13 @@ func (c *replayed) load(open func() (io.ReadCloser, error)) (incident.Header, er
 		case incident.Run:
 			runs := &c.devices[e.Volunteer][e.Device]
 			*runs = append(*runs, run{e.Compute, *e.Answer})
+		case incident.Round:
+			if c.unlike[e.Job] == nil {
+				c.unlike[e.Job] = map[int]size{}
+			}
+			c.unlike[e.Job][int(e.Shard)] = size{e.Width, e.Ops}
+		default:
+			c.then.count(&e)
 		}
 	}
 }
@@ -146,7 +175,7 @@ func (c *replayed) start(d *device, a *attempt) (time.Duration, bool) {
 	if len(d.script) > 0 {
 		return c.another(d).compute, false
 	}
-	seconds := float64(a.shard.job.Ops) / float64(d.speed)
+	seconds := float64(a.shard.ops) / float64(d.speed)
 	return time.Duration(math.Min(seconds, 24*3600) * float64(time.Second)), false
 }
 
@@ -182,6 +211,7 @@ func (c *replayed) madeUp() int64       { return c.made }
 type comparer struct {
 	compared bool
 	in       *incident.Reader
+	now      tally
 	same     int64
 	diverged bool
 	at       time.Duration
@@ -206,6 +236,7 @@ func (c *comparer) next() (incident.Event, bool) {
 
 // Write implements recorder.
 func (c *comparer) Write(e *incident.Event) {
+	c.now.count(e)
 	if !c.compared || c.diverged || e.Kind.Exogenous() {
 		return
 	}

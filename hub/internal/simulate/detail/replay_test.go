@@ -90,7 +90,7 @@ func TestWhatIf(t *testing.T) {
 		t.Errorf("with three replicas: %d wrong, overhead %g, %+v", r.WrongAccepted, r.Overhead, r.Replay)
 	}
 	_, err = Replay(t.Context(), opener(file.Bytes()), func(p *incident.Policy) { p.Epsilon = 7 })
-	if err == nil || !strings.Contains(err.Error(), "epsilon") {
+	if !errors.Is(err, ErrPolicy) || !strings.Contains(err.Error(), "epsilon") {
 		t.Errorf("an impossible policy: error %v", err)
 	}
 }
@@ -144,6 +144,68 @@ func TestRecordAround(t *testing.T) {
 	}
 }
 
+// unlike is a record of rounds that are not alike, by two volunteers and a
+// liar, as a real hub's are: the first round is one shard, the others two.
+const unlike = `{"format":"shoal-incident","version":2,"about":{"source":"test","volunteers":3,"cheaters":0.3,"strategy":"as recorded"},` +
+	`"policy":{"epsilon":1,"assurance":"replicated","replicas":2,"secret":"0000000000000000000000000000000000000000000000000000000000000000","gain":10},` +
+	`"hub":{"lease_time":120000000000,"backup_after":2000000000,"max_backups":3,"max_leases":16,"in_hand":2,"plan_every":10000000,` +
+	`"lost_after":8000000000,"fold":2000000,"learn":300000000000,"auditors":1,"audit_speed":1000000},` +
+	`"jobs":[{"width":2,"rounds":3,"shards":0,"ops":2000000,"memory":0}],"until":1000000000,"seed":1,"whole":false}
+{"t":0,"e":"round","width":1,"ops":5000000}
+{"t":0,"e":"meet","v":1,"created":-120000000000,"latency":1000000,"devices":[{"class":"","speed":1000000}]}
+{"t":0,"e":"join","v":1}
+{"t":0,"e":"meet","v":2,"created":-240000000000,"latency":1000000,"devices":[{"class":"","speed":2000000}]}
+{"t":0,"e":"join","v":2}
+{"t":0,"e":"meet","v":3,"created":-360000000000,"latency":1000000,"devices":[{"class":"","speed":2000000}]}
+{"t":0,"e":"join","v":3}
+{"t":600000000,"e":"run","v":1,"compute":500000000,"answer":"wrong-1"}
+{"t":600000000,"e":"run","v":2,"compute":500000000,"answer":"right"}
+{"t":600000000,"e":"run","v":3,"compute":500000000,"answer":"right"}
+{"t":700000000,"e":"result","v":1,"answer":"wrong-1"}
+{"t":700000000,"e":"result","v":2,"answer":"right"}
+{"t":700000000,"e":"verdict","answer":"wrong-1","risk":0.5}
+{"t":800000000,"e":"capture","v":1}
+{"t":800000000,"e":"rollback"}
+{"t":900000000,"e":"verdict","answer":"right","risk":0.1}
+`
+
+// Rounds may be unlike, and jobs that have an end are played to it, even where
+// the record ends before.
+func TestReplayUnlikeRounds(t *testing.T) {
+	r, err := Replay(t.Context(), opener([]byte(unlike)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Accepted != 5 || r.Rounds != 3 || r.Makespan <= 1 || r.Time < r.Makespan {
+		t.Errorf("%d shards in %d rounds, %g s of %g s: want 5, 3, and more than the record's second", r.Accepted, r.Rounds, r.Makespan, r.Time)
+	}
+	then := Outcome{Accepted: 1, Results: 2, Wrong: 1, Rollbacks: 1, Caught: []int{1}, Seconds: 0.9}
+	if !reflect.DeepEqual(r.Replay.Then, then) {
+		t.Errorf("then %+v, want %+v", r.Replay.Then, then)
+	}
+	if now := r.Replay.Now; now.Accepted != 5 || now.Wrong != 0 || now.Seconds <= 1 {
+		t.Errorf("now %+v", r.Replay.Now)
+	}
+}
+
+// Where there are fewer people than replicas, auditors decide, and the job ends.
+func TestReplayWithoutCompany(t *testing.T) {
+	for _, assurance := range []trust.Assurance{trust.Audited, trust.Replicated, trust.Full} {
+		r, err := Replay(t.Context(), opener([]byte(unlike)), func(p *incident.Policy) {
+			p.Epsilon, p.Assurance, p.Replicas = 1e-6, assurance, 5
+			if assurance != trust.Replicated {
+				p.Replicas = 0
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Accepted != 5 || r.Audits == 0 || r.WrongAccepted != 0 {
+			t.Errorf("%s: %d accepted, %d of them wrong, on %d audits; want 5 and none", assurance, r.Accepted, r.WrongAccepted, r.Audits)
+		}
+	}
+}
+
 // Whatever is decoded can be played without a panic.
 func FuzzReplay(f *testing.F) {
 	c := small()
@@ -153,13 +215,20 @@ func FuzzReplay(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(file.Bytes())
+	f.Add([]byte(unlike))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		in, err := incident.NewReader(bytes.NewReader(text))
 		if err != nil || in.Header.Until > 10*time.Minute || len(text) > 1<<20 {
 			return
 		}
 		for _, j := range in.Header.Jobs { // no more than there is time for
-			if j.Width > 100 || j.Ops < 1000 {
+			if j.Width > 100 || j.Ops < 1000 || j.Rounds > 100 || j.Shards > 1000 {
+				return
+			}
+		}
+		for err == nil {
+			var e incident.Event
+			if e, err = in.Read(); e.Kind == incident.Round && (e.Width > 100 || e.Ops < 1000) {
 				return
 			}
 		}

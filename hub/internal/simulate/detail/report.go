@@ -67,7 +67,8 @@ type Report struct {
 	Plans       int64   `json:"plans"`
 	LargestPlan int     `json:"largest_plan"` // shards and devices that one plan looked at
 	Events      int64   `json:"events"`
-	MadeUp      int64   `json:"made_up"` // runs beyond the record, in a replay
+	Runs        int64   `json:"runs"`    // that devices began
+	MadeUp      int64   `json:"made_up"` // of those: beyond the record, in a replay
 
 	Replay *Comparison `json:"replay,omitempty"`
 
@@ -84,6 +85,21 @@ type Comparison struct {
 	Same     int64 `json:"same"`     // until the first difference
 	// DivergedAt is the time of the first difference; -1: there was none.
 	DivergedAt float64 `json:"diverged_at"`
+
+	Then Outcome  `json:"then"` // as recorded
+	Now  Outcome  `json:"now"`
+	Gaps []string `json:"gaps,omitempty"` // what the record does not know
+}
+
+// Outcome is what came of the same people once.
+type Outcome struct {
+	Accepted  int64 `json:"accepted"` // shards, those that a rollback voided included
+	Results   int64 `json:"results"`  // that were in before their shard was accepted
+	Wrong     int64 `json:"wrong"`    // accepted results, before repair
+	Rollbacks int64 `json:"rollbacks"`
+	Caught    []int `json:"caught"` // volunteers, in the order of their capture
+
+	Seconds float64 `json:"seconds"` // until the last verdict
 }
 
 // DeviceTime is what the time that devices computed was spent on, in shares
@@ -124,7 +140,7 @@ type report struct {
 func newReport(h incident.Header) report {
 	return report{Report: Report{
 		Cheaters: h.About.Cheaters, Strategy: h.About.Strategy, Epsilon: h.Policy.Epsilon,
-		Assurance: string(h.Policy.Assurance), Seed: h.Seed, Time: h.Until.Seconds(), Quarantined: []string{},
+		Assurance: string(h.Policy.Assurance), Seed: h.Seed, Quarantined: []string{},
 	}}
 }
 
@@ -136,7 +152,7 @@ func (s *sim) finishReport() Report {
 	r.Bound, r.ExpectedWrong, r.Overhead = in.account.Bound(), in.account.Expected, in.account.Overhead()
 	r.LiesLeft = r.WrongAccepted - r.LiesRepaired
 	r.LiesOpen = r.LiesTold - r.LiesCaught - r.WrongAccepted
-	r.Stake = s.hub.stake
+	r.Stake, r.Time = s.hub.stake, s.now.Seconds()
 	r.LiarProfit = s.hub.header.Policy.Gain*r.LiesLeft - r.Slashed
 	r.TimeToDetection = mean(in.detection, int64(r.LiarsCaught))
 	r.SlowestCapture = in.slowest.Seconds()

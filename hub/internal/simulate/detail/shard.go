@@ -14,6 +14,7 @@ type shard struct {
 	job    *work
 	serial int64 // among all shards of its job
 	round  int
+	ops    int64
 	made   time.Duration
 
 	attempts []*attempt  // live
@@ -51,27 +52,28 @@ const (
 // yet who was given a shard that nobody has delivered.
 func (h *shard) wanted() int {
 	w := h.verdict.Wanted
-	if w == 1 && len(h.voices) == 0 && len(h.attempts) > 0 && !h.attempts[0].alone && !h.facts.Lonely {
+	if w == 1 && len(h.voices) == 0 && len(h.attempts) > 0 && !h.attempts[0].alone {
 		w = 2
 	}
 	return w
 }
 
-// need is how many more results h waits for, live attempts included.
+// need is the engine's: how many more results h waits for, live attempts
+// included.
 func (h *shard) need() int {
 	if h.settled || h.void || h.inquiry {
 		return 0
 	}
-	return max(h.wanted()-len(h.voices), 0)
+	n := max(h.wanted()-len(h.voices), 0)
+	if h.facts.Lonely { // those at work are all there will be
+		n = min(n, len(h.attempts))
+	}
+	return n
 }
 
 // believe notes what is known of a device when it is leased a shard.
 func (s *sim) believe(a *attempt) {
 	terms, d := s.hub.policy.Terms, a.dev
-	if terms.Assurance == trust.Full {
-		a.risk, a.alone = 1, true
-		return
-	}
 	curve := s.hub.curves[d.class]
 	decision := terms.Decide(curve, d.record)
 	a.risk, a.alone, a.check = curve.Risk(d.record.Verified), !decision.Replicate, decision.Check

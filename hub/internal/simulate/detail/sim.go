@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/scheduler"
@@ -25,6 +26,11 @@ type sim struct {
 	report report
 	record recorder                 // nil: nobody listens
 	watch  func(next time.Duration) // nil, or called between events
+
+	// patience is how long jobs that have an end may take where the hub's time
+	// is over before; 0: no longer.
+	patience time.Duration
+	over     bool // what ends now is not anybody's doing
 }
 
 // recorder is told what happens.
@@ -99,10 +105,11 @@ func newDrawnSim(c Config, w recorder) (*sim, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("simulate: %w", err)
 	}
-	return newSim(c.header(), newDrawn(c), w)
+	return newSim(c.header(), newDrawn(c), nil, w)
 }
 
-func newSim(h incident.Header, c crowd, w recorder) (*sim, error) {
+// newSim is a run of h's jobs, whose rounds may be unlike, with these people.
+func newSim(h incident.Header, c crowd, unlike []map[int]size, w recorder) (*sim, error) {
 	terms, err := trust.NewTerms(h.Policy.Epsilon, h.Policy.Assurance, h.Policy.Replicas)
 	if err != nil {
 		return nil, err
@@ -130,6 +137,9 @@ func newSim(h incident.Header, c crowd, w recorder) (*sim, error) {
 	s.learn()
 	for i, j := range h.Jobs {
 		w := &work{Job: j, index: i}
+		if unlike != nil {
+			w.unlike = unlike[i]
+		}
 		s.hub.jobs = append(s.hub.jobs, w)
 		if j.Width > 0 {
 			s.beginRound(w)
@@ -139,8 +149,7 @@ func newSim(h incident.Header, c crowd, w recorder) (*sim, error) {
 }
 
 func (s *sim) run(ctx context.Context) (Report, error) {
-	until := s.hub.header.Until
-	for n := 0; s.agenda.Len() > 0 && s.agenda.Next() < until; n++ {
+	for n := 0; s.agenda.Len() > 0 && s.goesOn(s.agenda.Next()); n++ {
 		if n%8192 == 0 && ctx.Err() != nil {
 			return Report{}, ctx.Err()
 		}
@@ -152,9 +161,18 @@ func (s *sim) run(ctx context.Context) (Report, error) {
 		s.report.Events++
 		s.happen(e)
 	}
-	s.now = until
+	s.now, s.over = max(s.now, s.hub.header.Until), true
 	s.breakOff()
 	return s.finishReport(), nil
+}
+
+// goesOn reports whether there is time for what happens next.
+func (s *sim) goesOn(next time.Duration) bool {
+	if next < s.hub.header.Until {
+		return true
+	}
+	unfinished := func(j *work) bool { return !j.ended && (j.Rounds > 0 || j.Shards > 0) }
+	return next < s.patience && slices.ContainsFunc(s.hub.jobs, unfinished)
 }
 
 // breakOff ends the runs that are under way when time is over: a replay needs

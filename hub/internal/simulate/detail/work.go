@@ -11,7 +11,8 @@ import (
 type work struct {
 	incident.Job
 	index  int
-	serial int64 // of the next shard
+	serial int64        // of the next shard
+	unlike map[int]size // rounds that are not as the job says
 
 	round  int // the open one
 	open   int // shards that it waits for
@@ -23,9 +24,23 @@ type work struct {
 	ended   bool
 }
 
+// size is that of a round: how many shards, and the cost of each.
+type size struct {
+	width int
+	ops   int64
+}
+
+// size returns that of a job's open round.
+func (j *work) size() size {
+	if n, unlike := j.unlike[j.round]; unlike {
+		return n
+	}
+	return size{j.Width, j.Ops}
+}
+
 // newShard makes the next shard of a job.
 func (s *sim) newShard(j *work) *shard {
-	h := &shard{job: j, serial: j.serial, round: j.round, made: s.now, leased: -1, first: -1}
+	h := &shard{job: j, serial: j.serial, round: j.round, ops: j.size().ops, made: s.now, leased: -1, first: -1}
 	j.serial++
 	h.verdict = s.hub.policy.Judge(h.facts)
 	return h
@@ -34,7 +49,7 @@ func (s *sim) newShard(j *work) *shard {
 // beginRound opens a job's next round.
 func (s *sim) beginRound(j *work) {
 	j.began = s.now
-	shards := make([]*shard, j.Width)
+	shards := make([]*shard, j.size().width)
 	for i := range shards {
 		shards[i] = s.newShard(j)
 		shards[i].open = true

@@ -55,11 +55,18 @@ type Reader struct {
 	line    int
 	last    time.Duration
 	devices map[int]int // of everybody met
+	rounds  map[round]bool
+}
+
+// round is one that a Round event has told of.
+type round struct {
+	job    int
+	number int64
 }
 
 // NewReader reads the header.
 func NewReader(r io.Reader) (*Reader, error) {
-	d := &Reader{in: bufio.NewReaderSize(r, maxLine), devices: map[int]int{}}
+	d := &Reader{in: bufio.NewReaderSize(r, maxLine), devices: map[int]int{}, rounds: map[round]bool{}}
 	if err := d.decode(&d.Header); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
@@ -100,6 +107,9 @@ func (d *Reader) follow(e *Event) error {
 	if e.Job >= len(d.Header.Jobs) {
 		return fmt.Errorf("j: %d, there are %d jobs", e.Job, len(d.Header.Jobs))
 	}
+	if e.Kind == Round {
+		return d.told(e)
+	}
 	if e.Volunteer == 0 {
 		return nil
 	}
@@ -114,6 +124,23 @@ func (d *Reader) follow(e *Event) error {
 	case e.Device >= devices:
 		return fmt.Errorf("d: %d, volunteer %d has %d devices", e.Device, e.Volunteer, devices)
 	}
+	return nil
+}
+
+// told checks that the round may be, and was not told of before.
+func (d *Reader) told(e *Event) error {
+	j, r := d.Header.Jobs[e.Job], round{e.Job, e.Shard}
+	switch {
+	case d.Header.Version < 2:
+		return fmt.Errorf("e: version %d has no %s", d.Header.Version, e.Kind)
+	case j.Width == 0:
+		return fmt.Errorf("j: job %d has no rounds", e.Job)
+	case j.Rounds > 0 && e.Shard >= int64(j.Rounds):
+		return fmt.Errorf("s: round %d, job %d has %d", e.Shard, e.Job, j.Rounds)
+	case d.rounds[r]:
+		return fmt.Errorf("s: round %d was told of before", e.Shard)
+	}
+	d.rounds[r] = true
 	return nil
 }
 

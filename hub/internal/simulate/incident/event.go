@@ -16,6 +16,9 @@ const (
 	Run   Kind = "run"   // one of its devices has ended a run: Compute, Answer
 )
 
+// What a job asks for, where its rounds are unlike. A replay is told beforehand.
+const Round Kind = "round" // the rounds of a number: Width, Ops
+
 // What the hub does. A replay does it anew, and compares.
 const (
 	Lease    Kind = "lease"   // the hub hands out a shard; Backup
@@ -26,8 +29,16 @@ const (
 	Rollback Kind = "rollback"
 )
 
-// Exogenous reports whether people do it, not the hub.
-func (k Kind) Exogenous() bool { return k == Meet || k == Join || k == Leave || k == Run }
+// Exogenous reports whether it comes from outside: people do it, or a job asks
+// for it, and not the hub.
+func (k Kind) Exogenous() bool {
+	return k == Meet || k == Join || k == Leave || k == Run || k == Round
+}
+
+// anonymous reports whether no volunteer is part of it.
+func (k Kind) anonymous() bool {
+	return k == Verdict || k == Repair || k == Rollback || k == Round
+}
 
 // Event is one thing that happened. Fields that do not belong to its kind are
 // zero. Volunteers count from 1, everything else from 0.
@@ -37,7 +48,7 @@ type Event struct {
 	Volunteer int           `json:"v,omitempty"`
 	Device    int           `json:"d,omitempty"`
 	Job       int           `json:"j,omitempty"`
-	Shard     int64         `json:"s,omitempty"` // counts all shards of the job; for Rollback the round
+	Shard     int64         `json:"s,omitempty"` // counts all shards of the job; for Rollback and Round the round
 
 	// Meet.
 	Block   string        `json:"block,omitempty"`
@@ -56,6 +67,10 @@ type Event struct {
 
 	Backup bool    `json:"backup,omitempty"`
 	Risk   float64 `json:"risk,omitempty"`
+
+	// Round.
+	Width int   `json:"width,omitempty"` // shards
+	Ops   int64 `json:"ops,omitempty"`   // of each
 }
 
 // Device is one lane of a volunteer.
@@ -73,7 +88,7 @@ func (e *Event) validate() error {
 	if e.At < 0 || e.At > MaxTime {
 		return fmt.Errorf("t: %d, want 0 to %d", e.At, MaxTime)
 	}
-	if e.Kind != Verdict && e.Kind != Repair && e.Kind != Rollback {
+	if !e.Kind.anonymous() {
 		if e.Volunteer < 1 || e.Volunteer > MaxVolunteers {
 			return fmt.Errorf("v: %d, want 1 to %d", e.Volunteer, MaxVolunteers)
 		}
@@ -109,6 +124,14 @@ func (e *Event) validate() error {
 		used.Job, used.Shard, answer = e.Job, e.Shard, true
 	case Capture, Rollback:
 		used.Job, used.Shard = e.Job, e.Shard
+	case Round:
+		used.Job, used.Shard, used.Width, used.Ops = e.Job, e.Shard, e.Width, e.Ops
+		switch {
+		case e.Width < 1 || e.Width > MaxWidth:
+			return fmt.Errorf("width: %d, want 1 to %d", e.Width, MaxWidth)
+		case e.Ops < 1:
+			return fmt.Errorf("ops: %d, want at least 1", e.Ops)
+		}
 	default:
 		return fmt.Errorf("e: %.40q is no kind of event", string(e.Kind))
 	}
@@ -161,7 +184,7 @@ func (e *Event) equal(f *Event) bool {
 	return e.At == f.At && e.Kind == f.Kind && e.Volunteer == f.Volunteer && e.Device == f.Device && e.Job == f.Job &&
 		e.Shard == f.Shard && e.Block == f.Block && e.Build == f.Build && e.Created == f.Created && e.Latency == f.Latency &&
 		len(e.Devices) == len(f.Devices) && e.Caught == f.Caught && e.Lost == f.Lost && e.Compute == f.Compute &&
-		e.Answer == f.Answer && e.Backup == f.Backup && e.Risk == f.Risk
+		e.Answer == f.Answer && e.Backup == f.Backup && e.Risk == f.Risk && e.Width == f.Width && e.Ops == f.Ops
 }
 
 // Same reports whether the hub did the same at the same time.

@@ -3,8 +3,11 @@
 //
 // An incident is a text of JSON lines: one Header, then Events in the order of
 // their time. INCIDENTS.md describes the format for whoever writes it by other
-// means. The package refuses to know how events come about; package detail
-// makes them and plays them again.
+// means. The package refuses to know how events come about: package detail
+// makes them and plays them again, package export makes them of a real job.
+//
+// An incident may be shown to anybody. Volunteers are numbers in it; there is
+// no field for a key, an address or a name that a volunteer gave itself.
 package incident
 
 import (
@@ -16,11 +19,15 @@ import (
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 )
 
-// Format and Version begin every incident.
+// Format and Version begin every incident. Version 1 had no Round events; it
+// is still read.
 const (
 	Format  = "shoal-incident"
-	Version = 1
+	Version = 2
 )
+
+// Recorded is the strategy of real people: nobody knows what they were up to.
+const Recorded = "as recorded"
 
 // Header is what held during the incident. Times are nanoseconds.
 type Header struct {
@@ -46,6 +53,8 @@ type About struct {
 	Volunteers int     `json:"volunteers"`
 	Cheaters   float64 `json:"cheaters"`
 	Strategy   string  `json:"strategy"`
+	// Gaps says in words what of this is not known and had to be left out.
+	Gaps []string `json:"gaps,omitempty"`
 }
 
 // Policy is what the jobs asked for.
@@ -74,10 +83,10 @@ type Hub struct {
 
 // Job is where shards come from.
 type Job struct {
-	Width  int   `json:"width"`  // shards in a round; 0: no rounds, every shard is free to go out
+	Width  int   `json:"width"`  // shards in a round, unless a Round event says otherwise; 0: no rounds, every shard is free to go out
 	Rounds int   `json:"rounds"` // 0: until the end
 	Shards int64 `json:"shards"` // of a job without rounds; 0: until the end
-	Ops    int64 `json:"ops"`    // of a shard
+	Ops    int64 `json:"ops"`    // of a shard, likewise
 	Memory int64 `json:"memory"` // that a device needs
 }
 
@@ -88,6 +97,7 @@ const (
 	MaxJobs       = 16
 	MaxWidth      = 1 << 20
 	MaxText       = 200
+	MaxGaps       = 16
 	MaxTime       = 10 * 365 * 24 * time.Hour
 )
 
@@ -96,16 +106,17 @@ func (h Header) Validate() error {
 	switch {
 	case h.Format != Format:
 		return fmt.Errorf("format: %q, want %q", h.Format, Format)
-	case h.Version != Version:
-		return fmt.Errorf("version: %d, this program reads %d", h.Version, Version)
+	case h.Version < 1 || h.Version > Version:
+		return fmt.Errorf("version: %d, this program reads 1 to %d", h.Version, Version)
 	case h.Until <= 0 || h.Until > MaxTime:
 		return fmt.Errorf("until: %d, want 1 to %d", h.Until, MaxTime)
 	case len(h.Jobs) == 0 || len(h.Jobs) > MaxJobs:
 		return fmt.Errorf("jobs: %d, want 1 to %d", len(h.Jobs), MaxJobs)
 	case h.Policy.Gain < 0 || h.Policy.Gain > 1_000_000_000:
 		return fmt.Errorf("policy.gain: %d, want 0 to 1000000000", h.Policy.Gain)
-	case len(h.About.Source) > MaxText || len(h.About.Strategy) > MaxText:
-		return fmt.Errorf("about: a text of more than %d bytes", MaxText)
+	}
+	if err := h.About.validate(); err != nil {
+		return err
 	}
 	if _, err := trust.NewTerms(h.Policy.Epsilon, h.Policy.Assurance, h.Policy.Replicas); err != nil {
 		return fmt.Errorf("policy: %w", err)
@@ -116,6 +127,18 @@ func (h Header) Validate() error {
 		}
 	}
 	return h.Hub.validate()
+}
+
+func (a About) validate() error {
+	if len(a.Gaps) > MaxGaps {
+		return fmt.Errorf("about.gaps: %d, want at most %d", len(a.Gaps), MaxGaps)
+	}
+	for _, text := range append([]string{a.Source, a.Strategy}, a.Gaps...) {
+		if len(text) > MaxText {
+			return fmt.Errorf("about: a text of more than %d bytes", MaxText)
+		}
+	}
+	return nil
 }
 
 func (j Job) validate() error {
