@@ -76,6 +76,7 @@ func newRoot(s streams) *cobra.Command {
 		newShard(s),
 		newMap(s),
 		newSimulate(s),
+		newIncident(s),
 		newAudit(s),
 		newDispute(s),
 		newBench(s),

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shoal-compute/shoal/hub/internal/simulate"
+	"github.com/shoal-compute/shoal/hub/internal/simulate/incident"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 )
 
@@ -29,6 +30,7 @@ func newSimulate(s streams) *cobra.Command {
 			"backups, latencies, churn. Such a run can be recorded, and a record played again:\n\n" +
 			"  shoal simulate --strategy sleeper --record incident.jsonl --around 20m\n" +
 			"  shoal simulate --replay incident.jsonl --epsilon 1e-4      # what would have happened?\n\n" +
+			"`shoal incident` exports such a record from a job of a real hub.\n\n" +
 			"Strategies of the cheaters: " + strings.Join(simulate.Strategies(), ", ") + ".\n" +
 			"epsilon is promised against rates, always, random, lazy and faulty; for the others the\n" +
 			"report says what was told, caught, repaired and left.",
@@ -122,6 +124,8 @@ func promise(rule, strategy string, bound float64) string {
 	switch {
 	case rule != simulate.Shoal:
 		return "this rule has no bound"
+	case strategy == incident.Recorded:
+		return fmt.Sprintf("bound %.2g, if whoever is wrong is so at a steady rate", bound)
 	case simulate.Adaptive(strategy):
 		return "no bound holds against this strategy"
 	}

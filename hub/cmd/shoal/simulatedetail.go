@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +16,7 @@ import (
 	"github.com/shoal-compute/shoal/hub/internal/simulate"
 	"github.com/shoal-compute/shoal/hub/internal/simulate/detail"
 	"github.com/shoal-compute/shoal/hub/internal/simulate/incident"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
 )
 
 // detailFlags are those of `shoal simulate` that ask for single shards.
@@ -53,7 +56,7 @@ func (d *detailFlags) flags(all *pflag.FlagSet) {
 	f.DurationVar(&c.Scheduler.LeaseTime, "lease-time", c.Scheduler.LeaseTime, "detail: a lease lasts at least")
 	f.StringVar(&d.record, "record", "", "detail: write what happens to `FILE`")
 	f.DurationVar(&d.around, "around", 0, "detail: record only from so long before the first capture to so long after it")
-	f.StringVar(&d.replay, "replay", "", "detail: play the incident in `FILE` again; --epsilon, --assurance and --replicas change the policy")
+	f.StringVar(&d.replay, "replay", "", "detail: play the incident in `FILE` again, as shoal incident or --record wrote it; --epsilon, --assurance and --replicas change the policy")
 	f.VisitAll(func(f *pflag.Flag) { d.names = append(d.names, f.Name) })
 	all.AddFlagSet(f)
 }
@@ -122,18 +125,31 @@ func (d *detailFlags) playAgain(c *cobra.Command, shared simulate.Config) (detai
 		if c.Flags().Changed("assurance") {
 			p.Assurance, p.Replicas = shared.Assurance, 0
 		}
-		if c.Flags().Changed("replicas") || c.Flags().Changed("assurance") && p.Assurance == "replicated" {
+		if p.Assurance != trust.Replicated && p.Epsilon == trust.Unbounded {
+			p.Epsilon = trust.DefaultEpsilon // the job has counted replicas, and named none
+		}
+		if c.Flags().Changed("replicas") || c.Flags().Changed("assurance") && p.Assurance == trust.Replicated {
 			p.Replicas = shared.Replicas
 		}
 	})
-	if errors.As(err, new(*incident.Error)) {
+	if errors.As(err, new(*incident.Error)) || errors.Is(err, detail.ErrPolicy) || errors.Is(err, fs.ErrNotExist) {
 		return r, usagef(c, "%s: %v", d.replay, err)
 	}
 	return r, err
 }
 
-// describeDetail is a report for people.
-func describeDetail(w io.Writer, r detail.Report) error {
+// describeDetail is a report for people. Some of its words come from a file:
+// they do not get to write to a terminal as they like.
+func describeDetail(out io.Writer, r detail.Report) error {
+	var text strings.Builder
+	if err := writeDetail(&text, r); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, printable(text.String()))
+	return err
+}
+
+func writeDetail(w io.Writer, r detail.Report) error {
 	_, err := fmt.Fprintf(w, `%d volunteers met with %d devices, %v of virtual time; %.3g %% of those who come cheat (%s)
 accepted  %d results, %d of them wrong before repair; %s
 overhead  %.2f %% more executions than accepted results
@@ -158,9 +174,12 @@ leases    %d, %d expired; backups %d, of which %d came in time; %d disputes, %d 
 	if err != nil || r.Replay == nil {
 		return err
 	}
+	if err := describeOutcomes(w, r.Replay); err != nil {
+		return err
+	}
 	switch {
 	case !r.Replay.Compared:
-		_, err = fmt.Fprintf(w, "replay    of a part, or under another policy; %d runs had to be made up\n", r.MadeUp)
+		_, err = fmt.Fprintf(w, "replay    of a part, of a real hub's record, or under another policy; %d of %d runs had to be made up\n", r.MadeUp, r.Runs)
 	case r.Replay.DivergedAt < 0:
 		_, err = fmt.Fprintf(w, "replay    the hub did the same: %d decisions\n", r.Replay.Same)
 	default:
@@ -168,4 +187,24 @@ leases    %d, %d expired; backups %d, of which %d came in time; %d disputes, %d 
 			r.Replay.DivergedAt, r.Replay.Same, r.Replay.Recorded)
 	}
 	return err
+}
+
+// describeOutcomes sets what came of it now beside what came of it then.
+func describeOutcomes(w io.Writer, c *detail.Comparison) error {
+	for _, o := range []struct {
+		when string
+		detail.Outcome
+	}{{"then     ", c.Then}, {"now      ", c.Now}} {
+		_, err := fmt.Fprintf(w, "%s %d shards accepted on %d results in %.1f s, %d of them wrong before repair; %d rollbacks; caught: %s\n",
+			o.when, o.Accepted, o.Results, o.Seconds, o.Wrong, o.Rollbacks, volunteersByNumber(o.Caught))
+		if err != nil {
+			return err
+		}
+	}
+	for _, gap := range c.Gaps {
+		if _, err := fmt.Fprintf(w, "not known %s\n", gap); err != nil {
+			return err
+		}
+	}
+	return nil
 }
