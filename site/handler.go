@@ -5,11 +5,11 @@ import (
 	"encoding/hex"
 	"io"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // policy lets the page run its own scripts and WebAssembly, reach its own hub,
@@ -29,16 +29,24 @@ var encodings = []struct{ name, suffix string }{
 // is sent in that form to whoever accepts it.
 func Handler() http.Handler { return handler(FS()) }
 
-// handler reads the site once, for its tags: the files never change while the
-// process lives. Their bytes stay where they are, in the binary.
+// handler lists the site once: the files never change while the process lives.
+// Their bytes stay where they are, in the binary, and are read when somebody
+// asks for them: what nobody does takes no memory.
 func handler(fsys fs.FS) http.Handler {
 	s := server{fsys: fsys, files: map[string]*file{}}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		s.files["/"+name], err = newFile(fsys, name)
-		return err
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		s.files["/"+name] = &file{
+			name: name, size: info.Size(), kind: mediaType(name),
+			etag: sync.OnceValue(func() string { return tag(fsys, name) }),
+		}
+		return nil
 	})
 	if err != nil {
 		panic("site: embedded files: " + err.Error()) // the file system is part of the binary
@@ -56,22 +64,28 @@ type server struct {
 type file struct {
 	name string // in the file system
 	size int64
-	kind string // media type
-	etag string
+	kind string        // media type
+	etag func() string // reads the file, the first time
 }
 
-func newFile(fsys fs.FS, name string) (*file, error) {
-	content, err := fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
+// tag is the hash of a file's bytes.
+func tag(fsys fs.FS, name string) string {
+	content := contents(fsys, name)
 	defer content.Close()
 	sum := sha256.New()
-	size, err := io.Copy(sum, content)
-	if err != nil {
-		return nil, err
+	if _, err := io.Copy(sum, content); err != nil {
+		panic("site: embedded file: " + err.Error()) // it is in the binary
 	}
-	return &file{name: name, size: size, kind: mediaType(name), etag: `"` + hex.EncodeToString(sum.Sum(nil)[:12]) + `"`}, nil
+	return `"` + hex.EncodeToString(sum.Sum(nil)[:12]) + `"`
+}
+
+// contents opens a file that is there.
+func contents(fsys fs.FS, name string) fs.File {
+	content, err := fsys.Open(name)
+	if err != nil {
+		panic("site: embedded file: " + err.Error()) // it was there when the site was listed
+	}
+	return content
 }
 
 // mediaType does not ask the machine's own tables: the same binary must say
@@ -93,9 +107,6 @@ func mediaType(name string) string {
 		return "application/json"
 	case ".txt":
 		return "text/plain; charset=utf-8"
-	}
-	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
-		return t
 	}
 	return "application/octet-stream"
 }
@@ -124,12 +135,13 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	sent, encoding := s.choose(name, plain, r.Header.Get("Accept-Encoding"))
 	h.Set("Content-Type", plain.kind)
-	h.Set("Etag", sent.etag)
+	etag := sent.etag()
+	h.Set("Etag", etag)
 	h.Set("Vary", "Accept-Encoding")
 	// Always ask, rarely send: a page and a worker of different versions must
 	// never meet, and an unchanged file costs one empty answer.
 	h.Set("Cache-Control", "no-cache")
-	if matches(r.Header.Get("If-None-Match"), sent.etag) {
+	if matches(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -140,10 +152,7 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	content, err := s.fsys.Open(sent.name)
-	if err != nil {
-		panic("site: embedded file: " + err.Error()) // it was there when its tag was made
-	}
+	content := contents(s.fsys, sent.name)
 	defer content.Close()
 	_, _ = io.Copy(w, content) // fails when the visitor has left: there is nobody to tell
 }

@@ -2,8 +2,10 @@ package site
 
 import (
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -72,6 +74,36 @@ func TestHandlerValidators(t *testing.T) {
 	if w := get("br", plain); w.Code != http.StatusOK {
 		t.Errorf("another representation's tag: %d, want 200", w.Code)
 	}
+}
+
+// What nobody asks for stays on the disk: the binary holds tens of megabytes of
+// representations that few visitors want.
+func TestFilesAreReadWhenAskedFor(t *testing.T) {
+	read := opened{MapFS: fstest.MapFS{"a.js": {Data: []byte("plain")}, "a.js.br": {Data: []byte("brotli")}, "b.js": {Data: []byte("other")}}}
+	h := handler(&read)
+	if slices.Contains(read.names, "a.js") || slices.Contains(read.names, "a.js.br") {
+		t.Errorf("before any visit it has opened %q", read.names)
+	}
+	r := httptest.NewRequest("GET", "/a.js", nil)
+	r.Header.Set("Accept-Encoding", "br")
+	for range 2 {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	files := slices.DeleteFunc(read.names, func(name string) bool { return !strings.Contains(name, ".js") })
+	if want := []string{"a.js.br", "a.js.br", "a.js.br"}; !slices.Equal(files, want) { // once for its tag
+		t.Errorf("two visits opened %q, want %q", files, want)
+	}
+}
+
+// opened notes what is opened.
+type opened struct {
+	fstest.MapFS
+	names []string
+}
+
+func (o *opened) Open(name string) (fs.File, error) {
+	o.names = append(o.names, name)
+	return o.MapFS.Open(name)
 }
 
 // A page that may be framed, or that runs strangers' scripts, cannot promise
