@@ -45,8 +45,8 @@ func (o Options) withDefaults() Options {
 }
 
 // New returns the protocol connection over ws, which it owns from now on. It
-// starts two goroutines, one that reads and one that pings; Close waits for
-// both.
+// starts a goroutine that reads, and one for each ping while that leaves; Close
+// waits for them.
 func New(ws *websocket.Conn, opts Options) protocol.Conn {
 	return protocol.NewConn(NewFrames(ws, opts))
 }
@@ -66,7 +66,10 @@ func NewFrames(ws *websocket.Conn, opts Options) protocol.Frames {
 	ping := ws.PingHandler() // answers with a pong
 	ws.SetPingHandler(func(data string) error { return errors.Join(f.alive(), ping(data)) })
 	f.running.Go(f.read)
-	f.running.Go(f.ping)
+	f.running.Add(1) // until the timer is stopped
+	f.patience.Lock()
+	f.pinger = time.AfterFunc(opts.Ping, f.ping)
+	f.patience.Unlock()
 	return f
 }
 
@@ -79,8 +82,9 @@ type frames struct {
 	close   sync.Once
 	running sync.WaitGroup
 
-	patience sync.Mutex // guards the read deadline, which alive and Close move
-	last     time.Time  // the deadline Close has set; nothing moves it further
+	patience sync.Mutex  // guards the read deadline and the timer, which Close is the last to set
+	last     time.Time   // the deadline Close has set; nothing moves it further
+	pinger   *time.Timer // not a goroutine: a hub has a thousand idle volunteers
 }
 
 // received is a frame, or why there is none: a *protocol.FrameError, or the
@@ -186,18 +190,17 @@ func ended(err error) error {
 	return fmt.Errorf("wsconn: %w", err)
 }
 
+// ping is called by the timer, on a goroutine of its own.
 func (f *frames) ping() {
-	tick := time.NewTicker(f.opts.Ping)
-	defer tick.Stop()
-	for {
-		select {
-		case <-f.closing:
-			return
-		case <-tick.C:
-			// An error shows up in the reader as well, which reports it.
-			_ = f.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(f.opts.Ping))
-		}
+	// An error shows up in the reader as well, which reports it.
+	_ = f.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(f.opts.Ping))
+	f.patience.Lock()
+	defer f.patience.Unlock()
+	if !f.last.IsZero() {
+		f.running.Done() // Close came too late to stop it
+		return
 	}
+	f.pinger.Reset(f.opts.Ping)
 }
 
 // RemoteAddr returns where the peer is.
@@ -264,6 +267,9 @@ func (f *frames) Close() error {
 		f.patience.Lock()
 		f.last = time.Now().Add(f.opts.Linger)
 		_ = f.ws.SetReadDeadline(f.last)
+		if f.pinger.Stop() {
+			f.running.Done()
+		}
 		f.patience.Unlock()
 		msg := websocket.FormatCloseMessage(websocket.CloseNormalClosure, clip(f.opts.Closed))
 		_ = f.ws.WriteControl(websocket.CloseMessage, msg, f.last)
