@@ -11,8 +11,11 @@ LINT    := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 
 # Reproducible binaries: no paths of this machine, no state of this checkout.
 BUILD   := $(GO) build -trimpath -buildvcs=false
-# The page's program also leaves out symbols: they would be a third of the download.
+# What a page loads also leaves out symbols: they would be a third of the download.
 SMALL   := -ldflags='-s -w'
+# Ops are built and shaders printed once for each program: inlined, that code
+# would be a sixteenth of the download.
+TERSE   := $(foreach p,ops wgsl glsl,-gcflags=github.com/shoal-compute/shoal/webgpu/$(p)=-l)
 
 TIMEOUT  ?= 20m # of one package's tests
 FUZZTIME ?= 5s  # of each fuzz target
@@ -49,10 +52,10 @@ native: ## Build only bin/shoal-node
 .PHONY: wasm
 wasm: ## Build the WebAssembly volunteers (page and headless) into site/dist
 	@mkdir -p $(CACHE)/wasm
-	@GOOS=js GOARCH=wasm $(BUILD) $(SMALL) -o $(CACHE)/wasm/worker.wasm ./wasm/cmd/worker
-	@GOOS=js GOARCH=wasm $(BUILD) $(SMALL) -o $(CACHE)/wasm/box.wasm ./wasm/cmd/box
-	@GOOS=wasip1 GOARCH=wasm $(BUILD) $(SMALL) -o $(CACHE)/wasm/worker-wasip1.wasm ./wasm/cmd/worker
-	@GOOS=js GOARCH=wasm $(BUILD) $(SMALL) -o $(CACHE)/wasm/lab.wasm ./wasm/cmd/lab
+	@GOOS=js GOARCH=wasm $(BUILD) $(SMALL) $(TERSE) -o $(CACHE)/wasm/worker.wasm ./wasm/cmd/worker
+	@GOOS=js GOARCH=wasm $(BUILD) $(SMALL) $(TERSE) -o $(CACHE)/wasm/box.wasm ./wasm/cmd/box
+	@GOOS=wasip1 GOARCH=wasm $(BUILD) $(SMALL) $(TERSE) -o $(CACHE)/wasm/worker-wasip1.wasm ./wasm/cmd/worker
+	@GOOS=js GOARCH=wasm $(BUILD) $(SMALL) $(TERSE) -o $(CACHE)/wasm/lab.wasm ./wasm/cmd/lab
 	@cp "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" $(CACHE)/wasm/wasm_exec.js
 	@for f in worker.wasm box.wasm wasm_exec.js; do .ci/place $(CACHE)/wasm/$$f $(DIST); done
 	@gzip -9 -n -c $(CACHE)/wasm/lab.wasm >$(CACHE)/wasm/lab.wasm.gz
