@@ -8,6 +8,7 @@ import (
 	"syscall/js"
 
 	"github.com/shoal-compute/shoal/hub/job"
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 )
 
 // Blobs fetches blobs from a hub over HTTP, through the browser's own cache:
@@ -32,13 +33,13 @@ func Fetch(ctx context.Context, url string, max int64) ([]byte, error) {
 	aborter := js.Global().Get("AbortController").New()
 	stop := context.AfterFunc(ctx, func() { aborter.Call("abort") })
 	defer stop()
-	var promise js.Value
-	if err := try(func() {
-		promise = js.Global().Call("fetch", url, map[string]any{"signal": aborter.Get("signal"), "credentials": "omit"})
+	var answer js.Value
+	if err := promise.Try(func() {
+		answer = js.Global().Call("fetch", url, map[string]any{"signal": aborter.Get("signal"), "credentials": "omit"})
 	}); err != nil {
 		return nil, err
 	}
-	resp, err := await(ctx, promise)
+	resp, err := promise.Await(ctx, nil, answer)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func Fetch(ctx context.Context, url string, max int64) ([]byte, error) {
 		aborter.Call("abort")
 		return nil, err
 	}
-	buffer, err := await(ctx, resp.Call("arrayBuffer"))
+	buffer, err := promise.Await(ctx, nil, resp.Call("arrayBuffer"))
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"syscall/js"
 	"time"
 
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 	"github.com/shoal-compute/shoal/webgpu/device"
 )
 
@@ -31,7 +32,7 @@ func Instantiate(ctx context.Context, code []byte, memory, run string, y *Yielde
 	if !wasm.Call("validate", bytes).Bool() {
 		return nil, fmt.Errorf("%w: the browser has no 128-bit SIMD", device.ErrUnavailable)
 	}
-	made, err := await(ctx, wasm.Call("instantiate", bytes))
+	made, err := promise.Await(ctx, nil, wasm.Call("instantiate", bytes))
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (m *Module) Size() uint64 { return uint64(m.view.Length()) }
 
 // Grow adds pages to the memory.
 func (m *Module) Grow(pages uint32) error {
-	err := try(func() { m.memory.Call("grow", pages) })
+	err := promise.Try(func() { m.memory.Call("grow", pages) })
 	m.look()
 	return err
 }
@@ -82,7 +83,7 @@ func (m *Module) Run(steps, count uint32) error {
 		m.yielder.Yield()
 	}
 	start := time.Now()
-	err := try(func() { m.run.Invoke(steps, count) })
+	err := promise.Try(func() { m.run.Invoke(steps, count) })
 	m.busy += time.Since(start)
 	return err
 }

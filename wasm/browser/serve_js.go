@@ -10,6 +10,7 @@ import (
 
 	"github.com/shoal-compute/shoal/wasm/sandbox"
 	"github.com/shoal-compute/shoal/wasm/worker"
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 	"github.com/shoal-compute/shoal/webgpu/device"
 	"github.com/shoal-compute/shoal/webgpu/device/choose"
 )
@@ -71,7 +72,7 @@ func Serve(ctx context.Context, opts Options) {
 	commands := make(chan js.Value, pendingCommands)
 	listen := js.FuncOf(func(_ js.Value, args []js.Value) any {
 		select {
-		case commands <- first(args).Get("data"):
+		case commands <- promise.First(args).Get("data"):
 		default:
 			b.fail("command", errors.New("too many messages at once"))
 		}
@@ -221,7 +222,7 @@ func (b *bridge) event(w *worker.Worker, e worker.Event) {
 // status passes on the hub's word, if it is JSON.
 func (b *bridge) status(data []byte) {
 	var parsed js.Value
-	if try(func() { parsed = b.scope.Get("JSON").Call("parse", string(data)) }) == nil {
+	if promise.Try(func() { parsed = b.scope.Get("JSON").Call("parse", string(data)) }) == nil {
 		b.post("status", map[string]any{"status": parsed})
 	}
 }

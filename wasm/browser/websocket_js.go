@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/protocol"
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 func Dial(ctx context.Context, hub string) (protocol.Conn, error) {
 	url := "ws" + strings.TrimPrefix(strings.TrimSuffix(hub, "/"), "http") + "/v1/volunteer"
 	s := &socket{changed: make(chan struct{}, 1), opened: make(chan struct{}), ended: make(chan struct{})}
-	if err := try(func() { s.ws = js.Global().Get("WebSocket").New(url, protocol.Subprotocol) }); err != nil {
+	if err := promise.Try(func() { s.ws = js.Global().Get("WebSocket").New(url, protocol.Subprotocol) }); err != nil {
 		return nil, err
 	}
 	s.ws.Set("binaryType", "arraybuffer")
@@ -77,7 +78,7 @@ var _ protocol.Frames = (*socket)(nil)
 
 func (s *socket) on(name string, f func(event js.Value)) {
 	fn := js.FuncOf(func(_ js.Value, args []js.Value) any {
-		f(first(args))
+		f(promise.First(args))
 		return nil
 	})
 	s.funcs = append(s.funcs, fn)
@@ -141,7 +142,7 @@ func (s *socket) SendFrame(ctx context.Context, frame []byte) error {
 		default:
 		}
 		if s.ws.Get("bufferedAmount").Int() < maxBuffered {
-			return try(func() { s.ws.Call("send", s.outgoing(frame)) })
+			return promise.Try(func() { s.ws.Call("send", s.outgoing(frame)) })
 		}
 		t := time.NewTimer(bufferedPoll)
 		select {

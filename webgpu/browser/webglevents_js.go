@@ -7,6 +7,7 @@ import (
 	"syscall/js"
 	"time"
 
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 	"github.com/shoal-compute/shoal/webgpu/device"
 )
 
@@ -23,7 +24,7 @@ func (e *webglEvents) watch(canvas js.Value) {
 	e.gone = make(chan struct{})
 	e.listen = js.FuncOf(func(_ js.Value, args []js.Value) any {
 		why := "the browser took the WebGL context away"
-		if text := first(args).Get("statusMessage"); text.Type() == js.TypeString && text.String() != "" {
+		if text := promise.First(args).Get("statusMessage"); text.Type() == js.TypeString && text.String() != "" {
 			why += ": " + text.String()
 		}
 		e.lose(why)
@@ -98,7 +99,7 @@ func (c *clock) until(ctx context.Context, gone <-chan struct{}, done func() boo
 		case <-c.back:
 		case <-timer:
 		case <-gone:
-			return errGone
+			return promise.ErrGone
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"syscall/js"
 
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 	"github.com/shoal-compute/shoal/webgpu/device"
 	"github.com/shoal-compute/shoal/webgpu/gpu"
 	"github.com/shoal-compute/shoal/webgpu/kernel"
@@ -63,7 +64,7 @@ func (m *webgl) Write(mem gpu.Memory, data []byte) error {
 	if err := m.fit(b, (len(data)+texel-1)/texel); err != nil {
 		return err
 	}
-	return try(func() {
+	return promise.Try(func() {
 		m.bind(0, b.texture)
 		row := b.texture.extent.width * texel
 		for y := 0; len(data) > 0; {
@@ -110,7 +111,7 @@ func (m *webgl) read(ctx context.Context, b *webglMemory, y int, dst []byte) err
 	size := b.dtype.Size()
 	elems := (len(dst) + size - 1) / size
 	width, height := rectangle((elems+texelParts-1)/texelParts, m.width)
-	err := try(func() {
+	err := promise.Try(func() {
 		m.stage(4 * texelParts * width * height)
 		m.gl.Call("bindBuffer", glPixelPackBuffer, m.pack.buffer)
 		m.target(m.frames.find(m, []*texture{b.texture}))
@@ -139,7 +140,7 @@ func (m *webgl) read(ctx context.Context, b *webglMemory, y int, dst []byte) err
 // fetch copies what was staged.
 func (m *webgl) fetch(dst []byte) error {
 	copied := 0
-	err := try(func() {
+	err := promise.Try(func() {
 		m.out.room(len(dst))
 		m.gl.Call("bindBuffer", glPixelPackBuffer, m.pack.buffer)
 		m.gl.Call("getBufferSubData", glPixelPackBuffer, 0, m.out.array, 0, len(dst))
@@ -205,7 +206,7 @@ func (m *webgl) Constants(params [][]int32) (gpu.Constants, error) {
 			putWord(image[c.place*i+4*j:], uint32(v))
 		}
 	}
-	err := try(func() {
+	err := promise.Try(func() {
 		bytes := uint8Array.New(len(image))
 		js.CopyBytesToJS(bytes, image)
 		c.buffer = m.gl.Call("createBuffer")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"syscall/js"
 
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 	"github.com/shoal-compute/shoal/webgpu/gpu"
 )
 
@@ -39,7 +40,7 @@ func (m *webgl) Run(ctx context.Context, list []gpu.Dispatch) error {
 		return err
 	}
 	var err error
-	fault := try(func() {
+	fault := promise.Try(func() {
 		for i := range list {
 			if err = m.draw(&list[i]); err != nil {
 				break

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall/js"
 
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 	"github.com/shoal-compute/shoal/webgpu/device"
 	"github.com/shoal-compute/shoal/webgpu/gpu"
 	"github.com/shoal-compute/shoal/webgpu/launch"
@@ -46,7 +47,7 @@ func openWebGPU(ctx context.Context, cfg Config) (*webgpu, error) {
 	if !api.Truthy() {
 		return nil, fmt.Errorf("%w: the browser has no WebGPU", device.ErrUnavailable)
 	}
-	adapter, err := await(ctx, nil, api.Call("requestAdapter", map[string]any{"powerPreference": "high-performance"}))
+	adapter, err := promise.Await(ctx, nil, api.Call("requestAdapter", map[string]any{"powerPreference": "high-performance"}))
 	if err != nil {
 		return nil, unavailable(ctx, "the browser gives no WebGPU adapter", err)
 	}
@@ -64,7 +65,7 @@ func openWebGPU(ctx context.Context, cfg Config) (*webgpu, error) {
 			wanted.Set(name, v)
 		}
 	}
-	dev, err := await(ctx, nil, adapter.Call("requestDevice", map[string]any{"requiredLimits": wanted}))
+	dev, err := promise.Await(ctx, nil, adapter.Call("requestDevice", map[string]any{"requiredLimits": wanted}))
 	if err != nil {
 		return nil, unavailable(ctx, "the WebGPU adapter "+info.Adapter+" gives no device", err)
 	}

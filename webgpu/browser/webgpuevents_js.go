@@ -6,6 +6,7 @@ import (
 	"sync"
 	"syscall/js"
 
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 	"github.com/shoal-compute/shoal/webgpu/device"
 )
 
@@ -27,13 +28,13 @@ type webgpuEvents struct {
 func (e *webgpuEvents) watch(dev js.Value) {
 	e.device, e.gone = dev, make(chan struct{})
 	uncaptured := js.FuncOf(func(_ js.Value, args []js.Value) any {
-		e.miss(message(first(args).Get("error")))
+		e.miss(message(promise.First(args).Get("error")))
 		return nil
 	})
 	dev.Call("addEventListener", "uncapturederror", uncaptured)
 	var lost js.Func
 	lost = js.FuncOf(func(_ js.Value, args []js.Value) any {
-		info := first(args)
+		info := promise.First(args)
 		e.lose(info.Get("reason").String() + ": " + message(info))
 		dev.Call("removeEventListener", "uncapturederror", uncaptured)
 		uncaptured.Release()

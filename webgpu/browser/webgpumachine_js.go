@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"syscall/js"
 
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 	"github.com/shoal-compute/shoal/webgpu/device"
 	"github.com/shoal-compute/shoal/webgpu/gpu"
 	"github.com/shoal-compute/shoal/webgpu/launch"
@@ -76,8 +77,8 @@ func (m *webgpu) usable() error {
 
 // await waits for a promise of the device. Whatever the promise says, a
 // device that is gone is the reason.
-func (m *webgpu) await(ctx context.Context, promise js.Value) (js.Value, error) {
-	v, err := await(ctx, m.events.gone, promise)
+func (m *webgpu) await(ctx context.Context, made js.Value) (js.Value, error) {
+	v, err := promise.Await(ctx, m.events.gone, made)
 	if lost := m.events.lost(); lost != nil {
 		return v, lost
 	}

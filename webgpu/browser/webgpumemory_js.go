@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"syscall/js"
 
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 	"github.com/shoal-compute/shoal/webgpu/device"
 	"github.com/shoal-compute/shoal/webgpu/gpu"
 	"github.com/shoal-compute/shoal/webgpu/kernel"
@@ -78,7 +79,7 @@ func (m *webgpu) roomFor(buffer, caught js.Value) error {
 }
 
 func (m *webgpu) newBuffer(size int64, usage int) (buffer js.Value, err error) {
-	err = try(func() {
+	err = promise.Try(func() {
 		buffer = m.device.Call("createBuffer", map[string]any{"size": float64(size), "usage": usage})
 	})
 	return buffer, err
@@ -99,7 +100,7 @@ func (m *webgpu) Write(mem gpu.Memory, data []byte) error {
 
 // fill copies data to the start of a buffer, in pieces.
 func (m *webgpu) fill(buffer js.Value, data []byte) error {
-	return try(func() {
+	return promise.Try(func() {
 		for at := 0; at < len(data); {
 			n := m.out.put(data[at:])
 			m.js.writeBuffer.Invoke(m.queue, buffer, at, m.out.array, 0, roundUp(int64(n), 4))
@@ -141,7 +142,7 @@ func (m *webgpu) read(ctx context.Context, b *webgpuMemory, at int, dst []byte) 
 	}
 	size := roundUp(int64(len(dst)), 4)
 	var mapped js.Value
-	err := try(func() {
+	err := promise.Try(func() {
 		encoder := m.js.createEncoder.Invoke(m.device)
 		m.js.copyBuffer.Invoke(encoder, b.buffer, at, m.staging.buffer, 0, size)
 		m.js.submit.Invoke(m.queue, []any{m.js.finish.Invoke(encoder)})
@@ -153,7 +154,7 @@ func (m *webgpu) read(ctx context.Context, b *webgpuMemory, at int, dst []byte) 
 	if err := m.sync(ctx, mapped); err != nil {
 		return err
 	}
-	return try(func() {
+	return promise.Try(func() {
 		js.CopyBytesToGo(dst, uint8Array.New(m.staging.buffer.Call("getMappedRange", 0, size), 0, len(dst)))
 		m.staging.buffer.Call("unmap")
 	})
@@ -220,7 +221,7 @@ func (m *webgpu) Constants(params [][]int32) (gpu.Constants, error) {
 		c.Release()
 		return nil, err
 	}
-	err = try(func() {
+	err = promise.Try(func() {
 		c.group = m.device.Call("createBindGroup", map[string]any{
 			"layout": m.layouts.params,
 			"entries": []any{map[string]any{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"syscall/js"
 
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 	"github.com/shoal-compute/shoal/webgpu/gpu"
 	"github.com/shoal-compute/shoal/webgpu/launch"
 )
@@ -79,7 +80,7 @@ func (m *webgpu) Start(code *launch.Code) {
 
 func (m *webgpu) start(code *launch.Code) *compiling {
 	c := &compiling{layout: m.layouts.of(code.Bindings)}
-	c.err = try(func() {
+	c.err = promise.Try(func() {
 		// What is wrong with the text is told here, and not at the next wait.
 		m.device.Call("pushErrorScope", "validation")
 		module := m.device.Call("createShaderModule", map[string]any{"code": code.Text, "label": code.Key})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"syscall/js"
 
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 	"github.com/shoal-compute/shoal/webgpu/gpu"
 )
 
@@ -16,7 +17,7 @@ func (m *webgpu) Run(ctx context.Context, list []gpu.Dispatch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return try(func() { m.js.submit.Invoke(m.queue, []any{m.encode(list)}) })
+	return promise.Try(func() { m.js.submit.Invoke(m.queue, []any{m.encode(list)}) })
 }
 
 // encode is a command buffer of one compute pass, which only clearing memory

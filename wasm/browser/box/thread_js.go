@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"syscall/js"
+
+	"github.com/shoal-compute/shoal/webgpu/browser/promise"
 )
 
 // script starts the program of wasm/cmd/box, which is downloaded only then.
@@ -22,7 +24,7 @@ type thread struct {
 // startThread returns once the thread listens.
 func startThread(ctx context.Context) (*thread, error) {
 	t := &thread{said: make(chan js.Value, 1), failed: make(chan error, 1)}
-	err := try(func() {
+	err := promise.Try(func() {
 		t.worker = js.Global().Get("Worker").New(script, map[string]any{"name": "shoal sandbox"})
 	})
 	if err != nil {

@@ -1,9 +1,6 @@
 package box
 
-import (
-	"errors"
-	"syscall/js"
-)
+import "syscall/js"
 
 // text reads a string field of an object.
 func text(o js.Value, field string) string {
@@ -26,19 +23,4 @@ func array(b []byte) js.Value {
 	a := js.Global().Get("Uint8Array").New(len(b))
 	js.CopyBytesToJS(a, b)
 	return a
-}
-
-// try turns a JavaScript exception inside f into an error.
-func try(f func()) (err error) {
-	defer func() {
-		switch e := recover().(type) {
-		case nil:
-		case js.Error:
-			err = errors.New("box: " + js.Global().Call("String", e.Value).String())
-		default:
-			panic(e)
-		}
-	}()
-	f()
-	return nil
 }
