@@ -129,6 +129,10 @@ func TestInBrowser(t *testing.T) {
 	})
 }
 
+// patience is how long these tests wait for what has to happen. Only something
+// that hangs takes as long, however busy the machine is.
+const patience = 5 * time.Minute
+
 // elements is large enough that results are many megabytes: the socket's
 // buffer fills, and memory must grow.
 const elements = 1 << 20
@@ -254,14 +258,14 @@ func (s *server) volunteer(w http.ResponseWriter, r *http.Request) {
 		s.Errorf("upgrade: %v", err)
 		return
 	}
-	frames := wsconn.NewFrames(ws, wsconn.Options{})
+	frames := wsconn.NewFrames(ws, wsconn.Options{Ping: patience}) // who has no time to answer is not gone
 	h := &hub{server: s, frames: frames, conn: protocol.NewConn(frames)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.denied {
 		go func() {
 			defer h.conn.Close()
-			_ = h.conn.Send(r.Context(), protocol.Error{Code: protocol.CodeDenied, Message: "not you", Fatal: true})
+			_ = h.conn.Send(s.Context(), protocol.Error{Code: protocol.CodeDenied, Message: "not you", Fatal: true})
 		}()
 		return
 	}
@@ -274,7 +278,7 @@ func (s *server) accept(t *testing.T) *hub {
 	var h *hub
 	select {
 	case h = <-s.conns:
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		t.Fatal("nobody came")
 	}
 	t.Cleanup(func() { h.conn.Close() })
@@ -302,7 +306,7 @@ func (h *hub) say(m protocol.Message) {
 // await skips wants until the next message, which must be an M.
 func await[M protocol.Message](h *hub) M {
 	h.Helper()
-	ctx, cancel := context.WithTimeout(h.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(h.Context(), patience)
 	defer cancel()
 	for {
 		m, err := h.conn.Receive(ctx)
@@ -326,7 +330,7 @@ func (h *hub) lease(token string, sealed bool) protocol.Lease {
 	return protocol.Lease{
 		Token:    []byte(token),
 		Job:      "sums",
-		Deadline: time.Now().Add(time.Minute),
+		Deadline: time.Now().Add(time.Hour),
 		Sealed:   sealed,
 		Payload: job.EncodeShard(job.Shard{
 			Program: job.Sum(h.server.program.Encode()),
@@ -362,9 +366,9 @@ type page struct {
 
 func openPage(t *testing.T, url string) *page {
 	t.Helper()
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox,
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.WSURLReadTimeout(patience),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
 	t.Cleanup(cancel)
@@ -403,7 +407,7 @@ func (p *page) tell(message string) {
 // until waits for a condition in the page.
 func (p *page) until(condition string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	_, err := chromedp.Run(ctx, chromedp.Poll[bool](`(() => { try { return Boolean(`+condition+`) } catch { return false } })()`,
 		chromedp.WithPollingInterval(10*time.Millisecond)))
