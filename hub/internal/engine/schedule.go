@@ -216,7 +216,11 @@ func (a *attempt) believe(e *Engine, o openShard, now time.Time) {
 	case terms == nil: // replicas are counted, and nobody is weighed
 		a.risk, a.alone = trust.Worthless, true
 	default:
-		w := e.repute.Word(*terms, d, o.shard.program.cost(o.shard.shard), now)
+		ops := o.shard.program.Ops
+		if o.shard.program.Task != nil { // at most: far more than runs take, and judged when it is known
+			ops = 1
+		}
+		w := e.repute.Word(*terms, d, ops, now)
 		a.risk, a.alone, a.check = w.Risk, w.Alone, w.Check
 	}
 }

@@ -56,6 +56,9 @@ func (e *Engine) judge(ctx context.Context, j *jobRun, s *shard, a *attempt, d D
 	spent := s.program.spent(d.Outputs)
 	e.mu.Lock()
 	r.Check = j.terms != nil && a.alone && a.check > 0 && falls(j.lots.check, r.Volunteer, s.id, a.check)
+	if j.terms != nil && a.risk > trust.AuditorRisk { // what a module took is known only now, by the volunteer's word
+		r.Alone = a.alone && e.repute.Staked(*j.terms, r.Volunteer, spent)
+	}
 	r.Class = a.member.classes[a.device]
 	r.Identity = a.member.identities[a.device]
 	s.holders[r.Volunteer] = r.Identity

@@ -30,6 +30,12 @@ func stakeFor(t trust.Terms, ops int64) ledger.Amount {
 	return ledger.Amount(s)
 }
 
+// Staked reports whether somebody has staked enough to be believed alone about a
+// shard of this many operations.
+func (b *Book) Staked(t trust.Terms, v volunteer.ID, ops int64) bool {
+	return t.Assurance != trust.Audited || b.stakes[v] >= stakeFor(t, ops)
+}
+
 // Withhold says how much is kept, as stake, of what somebody earns with a shard
 // of this many operations, and takes it: where one may be believed alone, the
 // first work is unpaid until it outweighs what a lie could bring.

@@ -25,8 +25,7 @@ func (b *Book) Word(t trust.Terms, d Device, ops int64, now time.Time) Word {
 	c := b.curve(d.Class)
 	r := b.Evidence(d, now)
 	decision := t.Decide(c, r)
-	staked := t.Assurance != trust.Audited || b.stakes[d.Volunteer] >= stakeFor(t, ops)
-	return Word{Risk: c.Risk(r.Verified), Alone: !decision.Replicate && staked, Check: decision.Check}
+	return Word{Risk: c.Risk(r.Verified), Alone: !decision.Replicate && b.Staked(t, d.Volunteer, ops), Check: decision.Check}
 }
 
 // learnEvery is how many pieces of evidence the priors wait for, at least: with
