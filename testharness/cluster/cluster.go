@@ -27,6 +27,10 @@ import (
 	"github.com/shoal-compute/shoal/webgpu/reference"
 )
 
+// Patience is how long tests wait for what has to happen. Only something that
+// hangs takes as long, however busy the machine is.
+const Patience = 5 * time.Minute
+
 // Config returns a hub's configuration for chains in dir, with times that
 // suit a test.
 func Config(dir string) hub.Config {
@@ -39,6 +43,7 @@ func Config(dir string) hub.Config {
 	c.Inspect = InspectChain
 	c.BackupAfter = 100 * time.Millisecond
 	c.StatusEvery = 50 * time.Millisecond
+	c.Ping = Patience // who has no time to answer is not gone
 	return c
 }
 
@@ -141,7 +146,7 @@ func (x *Cluster) Submit(file []byte) string {
 // Wait returns when the job has ended, and how.
 func (x *Cluster) Wait(id string) client.Job {
 	x.t.Helper()
-	ctx, cancel := context.WithTimeout(x.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(x.ctx, Patience)
 	defer cancel()
 	if err := x.Client.Watch(ctx, id, nothing); err != nil {
 		x.t.Fatalf("watch: %v", err)

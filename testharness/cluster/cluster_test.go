@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(hubDirVariable); dir != "" {
-		os.Exit(hubProcess(dir, os.Getenv(hubAddrVariable)))
+		os.Exit(hubProcess(dir))
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -25,6 +26,59 @@ func TestMain(m *testing.M) {
 func crowd(x *Cluster, n int) {
 	for i := range n {
 		x.Join(NewVolunteer(fmt.Sprint("honest ", i)))
+	}
+}
+
+// heard returns a channel that is closed when v first gets a message that is so.
+// It must be called before v joins.
+func heard(v *Volunteer, so func(protocol.Message) bool) <-chan struct{} {
+	c := make(chan struct{})
+	tell := sync.OnceFunc(func() { close(c) })
+	saw := v.Saw
+	v.Saw = func(m protocol.Message) {
+		if so(m) {
+			tell()
+		}
+		if saw != nil {
+			saw(m)
+		}
+	}
+	return c
+}
+
+func isLease(m protocol.Message) bool { return m.Type() == protocol.TypeLease }
+
+func isRefusal(code protocol.Code) func(protocol.Message) bool {
+	return func(m protocol.Message) bool {
+		e, refused := m.(protocol.Error)
+		return refused && e.Code == code
+	}
+}
+
+// waitFor waits until c is closed, which says that something has happened.
+func waitFor(t *testing.T, c <-chan struct{}, something string) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(Patience):
+		t.Fatalf("not in %v: %s", Patience, something)
+	}
+}
+
+// heldUntil has v do nothing about its leases, nor ask for more of them, until c
+// is closed. It must be called before v joins.
+func heldUntil(x *Cluster, v *Volunteer, c <-chan struct{}) {
+	saw := v.Saw
+	v.Saw = func(m protocol.Message) {
+		if saw != nil {
+			saw(m)
+		}
+		if isLease(m) {
+			select {
+			case <-c:
+			case <-x.ctx.Done():
+			}
+		}
 	}
 }
 
@@ -128,35 +182,33 @@ func TestMisconduct(t *testing.T) {
 // again after a restart.
 func TestMarkedDeviceIsExcluded(t *testing.T) {
 	config := Config(t.TempDir())
+	config.BackupAfter = time.Hour // a lie is compared, however late it comes
 	x := Start(t, config)
 	bad := NewVolunteer("bad")
 	bad.Conduct.Answer = func(_ int, honest [][]byte) [][]byte { return lie(honest) }
+	leased := heard(bad, isLease)
 	x.Join(bad)
-	crowd(x, 2)
 	id := x.Submit(ChainFile("first", 10, 3, 2))
+	waitFor(t, leased, "the liar gets a lease")
+	crowd(x, 2)
 	x.Done(id, "first", 10, 3, 2)
 	x.Stop()
 	before := bad.Leases()
-	if before == 0 {
-		t.Fatal("the liar never got a lease: the test proves nothing")
-	}
 
 	x = Start(t, config)
+	denied := heard(bad, isRefusal(protocol.CodeDenied))
 	x.Join(bad)
 	other := NewVolunteer("bad")
 	other.Lane = "wasm" // another device of the same person is not to blame
+	leased = heard(other, isLease)
 	x.Join(other)
-	crowd(x, 2)
 	id = x.Submit(ChainFile("second", 10, 3, 2))
+	waitFor(t, denied, "the marked device is told so")
+	waitFor(t, leased, "another device of the same volunteer gets a lease")
+	crowd(x, 2)
 	x.Done(id, "second", 10, 3, 2)
 	if n := bad.Leases(); n != before {
 		t.Errorf("a marked device got %d more leases", n-before)
-	}
-	if bad.Refusals(protocol.CodeDenied) == 0 {
-		t.Error("the marked device was not told")
-	}
-	if other.Leases() == 0 {
-		t.Error("another device of the same volunteer got nothing")
 	}
 }
 
@@ -253,17 +305,12 @@ func TestVanishedShardIsLeasedAgain(t *testing.T) {
 	config.BackupAfter = time.Hour // only the lost connection can help
 	config.LeaseTime = time.Hour
 	x := Start(t, config)
-	got := make(chan struct{}, 64)
 	gone := NewVolunteer("gone")
 	gone.Conduct.Mute = func(int) bool { return true }
-	gone.Saw = func(m protocol.Message) {
-		if _, ok := m.(protocol.Lease); ok {
-			got <- struct{}{}
-		}
-	}
+	leased := heard(gone, isLease)
 	leave := x.Join(gone)
 	id := x.Submit(ChainFile("vanished", 3, 1, 1))
-	<-got
+	waitFor(t, leased, "the volunteer gets a lease")
 	crowd(x, 1)
 	leave()
 	start := time.Now()

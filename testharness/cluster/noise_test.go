@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/shoal-compute/shoal/hub/protocol"
 )
@@ -17,7 +16,7 @@ func TestNoise(t *testing.T) {
 	x := Start(t, Config(t.TempDir()))
 	crowd(x, 2)
 	id := x.Submit(ChainFile("noise", 60, 2, 2))
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	rng := rand.New(rand.NewPCG(11, 12))
 	frames, connections := 0, 0

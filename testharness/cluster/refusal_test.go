@@ -28,7 +28,7 @@ func connect(t *testing.T, x *Cluster, seed string) *peer {
 	t.Helper()
 	near, far := protocol.FramePipe()
 	x.Hub.Connect(protocol.NewConn(far))
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	t.Cleanup(func() {
 		cancel()
 		near.Close()
@@ -396,6 +396,8 @@ func TestLeaseOutlivesHub(t *testing.T) {
 func TestReturnAndGoodbye(t *testing.T) {
 	config := Config(t.TempDir())
 	config.BackupAfter, config.LeaseTime = time.Hour, time.Hour
+	now := time.Now() // it stands still: after a pause ann would be offered the shard again
+	config.Now = func() time.Time { return now }
 	x := Start(t, config)
 	x.Submit(ChainFile("return", 1, 1, 1))
 	ann, bob, cyd := join(t, x, "ann"), join(t, x, "bob"), join(t, x, "cyd")

@@ -17,23 +17,16 @@ import (
 // traitor is a volunteer that the operator vouches for, so that its word is
 // enough from the first shard on. It lies so many times and then gives itself
 // away: with outputs that no chain can have.
-func traitor(c *hub.Config, lies int) (*Volunteer, <-chan struct{}) {
-	v := NewVolunteer("traitor")
+func traitor(c *hub.Config, name string, lies int) (*Volunteer, <-chan struct{}) {
+	v := NewVolunteer(name)
 	c.Certified = append(c.Certified, v.ID())
-	caught := make(chan struct{})
-	tell := sync.OnceFunc(func() { close(caught) })
 	v.Conduct.Answer = func(n int, honest [][]byte) [][]byte {
 		if n < lies {
 			return lie(honest)
 		}
 		return [][]byte{{1}}
 	}
-	v.Saw = func(m protocol.Message) {
-		if e, refused := m.(protocol.Error); refused && e.Code == protocol.CodeBadResult {
-			tell()
-		}
-	}
-	return v, caught
+	return v, heard(v, isRefusal(protocol.CodeBadResult))
 }
 
 // stuck is an auditor that has no answer before the hub, or the job, ends. It
@@ -71,7 +64,7 @@ func TestTraitorIsRepaired(t *testing.T) {
 			t.Parallel()
 			config := trusting(t)
 			config.Retain = tc.retain
-			v, caught := traitor(&config, tc.lies)
+			v, caught := traitor(&config, "traitor", tc.lies)
 			first := config
 			var asked <-chan struct{}
 			if tc.stop {
@@ -80,9 +73,9 @@ func TestTraitorIsRepaired(t *testing.T) {
 			x := Start(t, first)
 			x.Join(v)
 			id := x.Submit(assured("betrayed", rounds, shards, weighed))
-			<-caught
+			waitFor(t, caught, "the traitor gives itself away")
 			if tc.stop {
-				<-asked
+				waitFor(t, asked, "a shard is run again")
 				x.Stop()
 				x = Start(t, config)
 			}
@@ -101,8 +94,10 @@ func TestTraitorIsRepaired(t *testing.T) {
 func TestAccomplices(t *testing.T) {
 	const rounds, shards, lies = 30, 2, 12
 	config := trusting(t)
+	config.BackupAfter = time.Hour // a lie is judged, however late it comes
 	x := Start(t, config)
 	var ring []*Volunteer
+	var leased [2]<-chan struct{}
 	caught := make(chan struct{}) // one of them: an audit of the pair may come first
 	tell := sync.OnceFunc(func() { close(caught) })
 	for i := range 2 {
@@ -121,11 +116,14 @@ func TestAccomplices(t *testing.T) {
 				tell()
 			}
 		}
-		ring = append(ring, v)
+		ring, leased[i] = append(ring, v), heard(v, isLease)
+	}
+	for i, v := range ring { // neither is judged before the other is at work
+		heldUntil(x, v, leased[1-i])
 		x.Join(v)
 	}
 	id := x.Submit(assured("ring", rounds, shards, `"assurance": "replicated", "replica": 2`))
-	<-caught
+	waitFor(t, caught, "one of them is caught")
 	crowd(x, 2)
 	x.Done(id, "ring", rounds, shards, 0)
 	checkMarks(t, x, ring...)
@@ -135,20 +133,14 @@ func TestAccomplices(t *testing.T) {
 func TestTwoCaptures(t *testing.T) {
 	const rounds, shards = 40, 4
 	config := trusting(t)
-	one, caught := traitor(&config, 30)
-	two := NewVolunteer("second traitor")
-	config.Certified = append(config.Certified, two.ID())
-	two.Conduct.Answer = func(n int, honest [][]byte) [][]byte {
-		if n < 30 {
-			return lie(honest)
-		}
-		return [][]byte{{1}}
-	}
+	one, caughtOne := traitor(&config, "one", 30)
+	two, caughtTwo := traitor(&config, "two", 30)
 	x := Start(t, config)
 	x.Join(one)
 	x.Join(two)
 	id := x.Submit(assured("twice", rounds, shards, weighed))
-	<-caught
+	waitFor(t, caughtOne, "the first gives itself away")
+	waitFor(t, caughtTwo, "the second does, before others leave it nothing to do")
 	crowd(x, 2)
 	x.Done(id, "twice", rounds, shards, 0)
 	checkMarks(t, x, one, two)
@@ -184,17 +176,35 @@ func TestNoCanaryOfWhatIsOnlyBelieved(t *testing.T) {
 // A job that is cancelled, or whose time is up, while the hub audits for it ends
 // at once, and so does a hub that is stopped.
 func TestEndsWhileAuditing(t *testing.T) {
-	for name, end := range map[string]func(t *testing.T, x *Cluster, id string) (state string){
-		"cancelled": func(t *testing.T, x *Cluster, id string) string {
+	audited := func(more string) []byte { return assured("audited", 3, 1, `"assurance": "full"`+more) }
+	for name, end := range map[string]func(t *testing.T, x *Cluster, asked <-chan struct{}){
+		"cancelled": func(t *testing.T, x *Cluster, asked <-chan struct{}) {
+			id := x.Submit(audited(""))
+			waitFor(t, asked, "the auditor is asked")
 			if err := x.Client.Cancel(t.Context(), id); err != nil {
 				t.Fatal(err)
 			}
-			return "cancelled"
+			if j := x.Wait(id); j.State != "cancelled" {
+				t.Errorf("job is %s: %s", j.State, j.Error)
+			}
 		},
-		"deadline": func(*testing.T, *Cluster, string) string { return "failed" },
-		"hub stopped": func(_ *testing.T, x *Cluster, _ string) string {
+		"deadline": func(t *testing.T, x *Cluster, asked <-chan struct{}) {
+			for after := time.Second; ; after *= 2 {
+				id := x.Submit(audited(fmt.Sprintf(`, "deadline": %q`, after)))
+				if j := x.Wait(id); j.State != "failed" || !strings.HasPrefix(j.Error, "limits.deadline:") {
+					t.Fatalf("job is %s: %s", j.State, j.Error)
+				}
+				select {
+				case <-asked:
+					return
+				default: // too soon: not even the auditor was asked
+				}
+			}
+		},
+		"hub stopped": func(t *testing.T, x *Cluster, asked <-chan struct{}) {
+			x.Submit(audited(""))
+			waitFor(t, asked, "the auditor is asked")
 			x.Stop()
-			return ""
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -204,17 +214,12 @@ func TestEndsWhileAuditing(t *testing.T) {
 			config.Execute, asked = stuck()
 			x := Start(t, config)
 			crowd(x, 1)
-			id := x.Submit(assured("audited", 3, 1, `"assurance": "full", "deadline": "1s"`))
-			<-asked
-			want := end(t, x, id)
-			if want == "" {
+			end(t, x, asked)
+			if name == "hub stopped" {
 				return
 			}
-			if j := x.Wait(id); j.State != want {
-				t.Errorf("job is %s: %s", j.State, j.Error)
-			}
 			// Another job is not held up by what the first has left.
-			id = x.Submit(ChainFile("next", 3, 1, 1))
+			id := x.Submit(ChainFile("next", 3, 1, 1))
 			x.Done(id, "next", 3, 1, 1)
 		})
 	}
@@ -297,16 +302,10 @@ func TestCompanyLeaves(t *testing.T) {
 	x := Start(t, config)
 	silent := NewVolunteer("silent")
 	silent.Conduct.Mute = func(int) bool { return true }
-	got := make(chan struct{})
-	tell := sync.OnceFunc(func() { close(got) })
-	silent.Saw = func(m protocol.Message) {
-		if m.Type() == protocol.TypeLease {
-			tell()
-		}
-	}
+	leased := heard(silent, isLease)
 	leave := x.Join(silent)
 	id := x.Submit(assured("left", 4, 1, weighed))
-	<-got
+	waitFor(t, leased, "the silent one gets a lease")
 	crowd(x, 1)
 	leave()
 	x.Done(id, "left", 4, 1, 1)

@@ -254,24 +254,31 @@ func TestFaultyEngineOfTheHub(t *testing.T) {
 // One who spoils outcomes is outvoted, and the job's files are those of the
 // others.
 func TestSpoiledOutcomesAreRefuted(t *testing.T) {
-	x := startModules(t)
+	c := moduleHub(t)
+	c.BackupAfter = time.Hour // what is spoiled is compared, however late it comes
+	x := Start(t, c)
 	var spoiled atomic.Int64
+	leased := make(chan struct{})
+	atWork := sync.OnceFunc(func() { close(leased) })
 	verdicts := make(chan protocol.Status, 100)
 	joinWorker(t, x, "liar", bent{openBox(t, wazerobox.Options{}), &spoiled}, func(e worker.Event) {
 		switch {
+		case e.Kind == worker.Leased:
+			atWork()
 		case e.Kind == worker.Judged && e.Status != protocol.StatusPending:
 			verdicts <- e.Status
 		case e.Kind == worker.Refused && e.Code == protocol.CodeDenied: // caught before it could hear a verdict
 			verdicts <- protocol.StatusRejected
 		}
 	})
-	joinWorker(t, x, "ann", openBox(t, wazerobox.Options{}), nil)
-	joinWorker(t, x, "bob", openBox(t, wazerobox.Options{Interpreter: true}), nil)
 	var inputs []string
 	for range 24 {
 		inputs = append(inputs, "sum", "divide")
 	}
 	id := x.Submit(mapFile(t, x, "spoiled", selftest.Module, inputs, "  batch: 2\ntrust: {replicas: 2}\n"))
+	waitFor(t, leased, "the liar gets a lease")
+	joinWorker(t, x, "ann", openBox(t, wazerobox.Options{}), nil)
+	joinWorker(t, x, "bob", openBox(t, wazerobox.Options{Interpreter: true}), nil)
 	done(t, x, id)
 	sum := binary.LittleEndian.AppendUint64(nil, 'u'*31+'m')
 	for i, l := range linesOf(t, x.Client, id) {
@@ -291,7 +298,7 @@ func TestSpoiledOutcomesAreRefuted(t *testing.T) {
 		if v != protocol.StatusRejected {
 			t.Errorf("of %d spoiled outcomes the first are %v", spoiled.Load(), v)
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(Patience):
 		t.Errorf("nothing was said of %d spoiled outcomes", spoiled.Load())
 	}
 }
