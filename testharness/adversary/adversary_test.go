@@ -86,7 +86,9 @@ const tries = 24
 // face has one job computed by honest volunteers and one party of cheats, and
 // again while the cheats did not get to cheat.
 func face(t *testing.T, study study, s adversary.Strategy, a assurance, sockets bool) (o outcome) {
-	if !a.disputes && (s.Act == adversary.Challenged || s.Act == adversary.Opened) {
+	if !a.disputes && (s.Act == adversary.Challenged || s.Act == adversary.Opened) || a.name == "full" && s.Name == "ring" {
+		// Nobody may ask anything of it; and where every result is audited a shard
+		// has one volunteer, unless that is late: no company to lie in.
 		o, _ = faceOnce(t, study, s, a, sockets, 1)
 		return o
 	}
@@ -96,7 +98,7 @@ func face(t *testing.T, study study, s adversary.Strategy, a assurance, sockets 
 			return o
 		}
 	}
-	t.Errorf("in %d runs nobody ever %s: the test proves nothing", tries, s.Act)
+	t.Errorf("in %d runs nobody ever %s and met the fate of that: the test proves nothing", tries, s.Act)
 	return o
 }
 
@@ -131,8 +133,13 @@ func faceOnce(t *testing.T, study study, s adversary.Strategy, a assurance, sock
 		t.Errorf("a bound of %v, want at most %v", o.trust.Bound, epsilon)
 	}
 	acted := book.Acts(s.Act) > 0
-	if s.Fate == adversary.Marked && o.marks == 0 && acted {
-		t.Error("no mark")
+	if s.Fate == adversary.Marked {
+		if o.marks == 0 && o.caught > 0 {
+			t.Error("no mark")
+		}
+		// What comes when its shard is settled is looked at by nobody: a run
+		// without a mark proves nothing, and one of them all must have one.
+		acted = acted && o.marks > 0
 	}
 	if s.Fate == adversary.Tolerated && o.marks != 0 {
 		t.Errorf("%d marks, and nothing that proves anything", o.marks)

@@ -18,7 +18,8 @@ import (
 // outcome is what became of some cheats in one job.
 type outcome struct {
 	strategy, assurance string
-	told                int // false results that reached the hub
+	told                int // false results that were sent to the hub
+	judged              int // of them, those that were not too late
 	caught              int // refuted or refused
 	repaired            int // believed for a while
 	left                int // believed to the end
@@ -51,14 +52,19 @@ func settle(t testing.TB, c *client.Client, id string, want job.Hash, book *adve
 	}
 	for _, l := range book.Lies() {
 		o.told++
+		left := believed[l.Key] == l.Output.String()
+		caught := l.Caught || refuted[said{hex.EncodeToString(l.Volunteer[:]), l.Output.String()}]
 		switch {
-		case believed[l.Key] == l.Output.String():
+		case left:
 			o.left++
 		case l.Believed:
 			o.repaired++
 		}
-		if l.Caught || refuted[said{hex.EncodeToString(l.Volunteer[:]), l.Output.String()}] {
+		if caught {
 			o.caught++
+		}
+		if left || caught || l.Believed {
+			o.judged++
 		}
 	}
 	for _, v := range known(t, c, cheats) {

@@ -1,8 +1,10 @@
 package adversary_test
 
 import (
+	"slices"
 	"testing"
 
+	"github.com/shoal-compute/shoal/hub/client"
 	"github.com/shoal-compute/shoal/testharness/adversary"
 )
 
@@ -16,8 +18,10 @@ func TestOutOfRangeIsNoResult(t *testing.T) {
 	book := adversary.NewBook()
 	party := pick(t, "noise").Cast(1, book, lane)
 	stage.enter(stage.pipe, party.Cheats...)
-	stage.gather(x.Client, 1)
 	id := x.Submit(mlp.with("replicas: 1"))
+	await(t, x, func() bool {
+		return slices.ContainsFunc(known(t, x.Client, party.Cheats), func(v client.Volunteer) bool { return v.Marks > 0 })
+	})
 	stage.enter(stage.pipe, crowd(1, 1)...)
 	if j := x.Wait(id); j.State != "done" {
 		t.Fatalf("job is %s: %s", j.State, j.Error)

@@ -153,7 +153,27 @@ func (s *stage) socket(ctx context.Context) (protocol.Frames, error) {
 		return nil, err
 	}
 	resp.Body.Close()
-	return wsconn.NewFrames(ws, wsconn.Options{}), nil
+	return severed{wsconn.NewFrames(ws, wsconn.Options{})}, nil
+}
+
+// severed is a socket whose failures are the end of it, in whatever words: where
+// the hub hangs up on somebody who is still talking, the system resets it.
+type severed struct{ protocol.Frames }
+
+func (s severed) SendFrame(ctx context.Context, frame []byte) error {
+	return s.end(ctx, s.Frames.SendFrame(ctx, frame))
+}
+
+func (s severed) ReceiveFrame(ctx context.Context) ([]byte, error) {
+	frame, err := s.Frames.ReceiveFrame(ctx)
+	return frame, s.end(ctx, err)
+}
+
+func (severed) end(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || errors.As(err, new(*protocol.FrameError)) {
+		return err
+	}
+	return protocol.ErrClosed
 }
 
 // enter lets players play until the stage is cleared.
@@ -171,7 +191,7 @@ func (s *stage) enter(dial adversary.Dial, players ...adversary.Player) {
 // has a chance at the first shard.
 func (s *stage) gather(c *client.Client, n int) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(s.ctx, cluster.Patience)
 	defer cancel()
 	for {
 		stats, err := c.Stats(ctx)

@@ -33,13 +33,13 @@ model: {arch: mlp, layers: [16, 8, 3]}
 data: {idx: [images, labels, test-images, test-labels]}
 train: {steps: 6, batch: 8, micro_batch: 2, optimizer: sgd, lr: 0.0001, schedule: constant}
 `}
-	// decoder: 3 steps of 2 shards, no evaluation.
+	// decoder: 6 steps of 2 shards, no evaluation.
 	decoder = study{"decoder", `
 kind: train
 name: a small decoder
 model: {arch: decoder, layers: 1, vocab: 128, dim: 16, heads: 2, context: 8}
 data: {file: text}
-train: {steps: 3, batch: 4, micro_batch: 2, optimizer: adam, lr: 0.01, schedule: constant, eval_every: -1}
+train: {steps: 6, batch: 4, micro_batch: 2, optimizer: adam, lr: 0.01, schedule: constant, eval_every: -1}
 `}
 	// long: 30 steps of 2 shards.
 	long = study{"long", `
@@ -49,13 +49,14 @@ model: {arch: mlp, layers: [16, 8, 3]}
 data: {idx: [images, labels, test-images, test-labels]}
 train: {steps: 30, batch: 4, micro_batch: 2, optimizer: sgd, lr: 0.0001, schedule: constant, eval_every: -1}
 `}
-	// veteran: 450 steps of 2 shards: enough for volunteers to become known.
+	// veteran: 900 steps of 2 shards: enough for volunteers to become known, and to
+	// have earned what a lie would cost them.
 	veteran = study{"veteran", `
 kind: train
 name: a long way
 model: {arch: mlp, layers: [16, 3]}
 data: {idx: [images, labels, test-images, test-labels]}
-train: {steps: 450, batch: 4, micro_batch: 2, optimizer: sgd, lr: 0.0001, schedule: constant, eval_every: -1}
+train: {steps: 900, batch: 4, micro_batch: 2, optimizer: sgd, lr: 0.0001, schedule: constant, eval_every: -1}
 `}
 	// grain: as little as can be trained: 3 steps of 2 shards.
 	grain = study{"grain", `
