@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/shoal-compute/shoal/hub"
 	"github.com/shoal-compute/shoal/hub/job"
@@ -36,11 +37,12 @@ func TestPageShowsTrust(t *testing.T) {
 	c.Files = corpus
 	c.Related = func(hub.Identity, hub.Identity) bool { return false } // they share this machine
 	c.Site = Handler()
+	c.BackupAfter = time.Hour // a lie is compared, however late it comes
 	x := cluster.Start(t, c)
 
 	p := volunteer(t, x, "device=wasm")
-	liar := join(t, x)
 	id := x.Submit([]byte(tiny))
+	liar := join(t, x)
 	if j := x.Wait(id); j.State != "done" {
 		t.Fatalf("the job is %s: %s", j.State, j.Error)
 	}
@@ -66,7 +68,8 @@ func TestPageShowsTrust(t *testing.T) {
 	p.pictures("promised")
 }
 
-// join has two honest volunteers and a liar compute until the test ends.
+// join has a liar and, once it has told a lie, two honest volunteers compute until
+// the test ends.
 func join(t *testing.T, x *cluster.Cluster) (liar adversary.Player) {
 	t.Helper()
 	lane := func() device.Device {
@@ -78,14 +81,12 @@ func join(t *testing.T, x *cluster.Cluster) (liar adversary.Player) {
 	}
 	strategies := adversary.All()
 	always := slices.IndexFunc(strategies, func(s adversary.Strategy) bool { return s.Name == "always" })
-	liar = strategies[always].Cast(1, adversary.NewBook(), lane).Cheats[0]
-	players := []adversary.Player{liar}
-	for n := range 2 {
-		players = append(players, adversary.NewHonest(1, n, lane(), adversary.Trouble{}))
-	}
+	book := adversary.NewBook()
+	liar = strategies[always].Cast(1, book, lane).Cheats[0]
 	ctx, leave := context.WithCancel(context.Background())
 	var playing sync.WaitGroup
-	for _, p := range players {
+	t.Cleanup(func() { leave(); playing.Wait() })
+	play := func(p adversary.Player) {
 		playing.Go(func() {
 			err := p.Play(ctx, func(context.Context) (protocol.Frames, error) {
 				near, far := protocol.FramePipe()
@@ -97,6 +98,14 @@ func join(t *testing.T, x *cluster.Cluster) (liar adversary.Player) {
 			}
 		})
 	}
-	t.Cleanup(func() { leave(); playing.Wait() })
+	play(liar)
+	for end := time.Now().Add(patience); book.Acts(adversary.Lied) == 0; {
+		if err := x.Client.WaitReady(t.Context()); err != nil || time.Now().After(end) {
+			t.Fatalf("the liar has not lied: %v", err)
+		}
+	}
+	for n := range 2 {
+		play(adversary.NewHonest(1, n, lane(), adversary.Trouble{}))
+	}
 	return liar
 }

@@ -11,7 +11,12 @@ let shard = ROUND;
 let going = false;
 let share = 0; // of the consent
 
-const tell = (m) => fetch("/fake/told", { method: "POST", body: JSON.stringify(m) });
+// tell returns once the server has heard it: nothing follows from a message before.
+const tell = (m) => {
+  const request = new XMLHttpRequest();
+  request.open("POST", "/fake/told", false);
+  request.send(JSON.stringify(m));
+};
 const state = (s) => postMessage({ type: "state", state: s, connected: s !== "stopped", hub: "fake" });
 const event = (kind, more) => postMessage({ type: "event", kind, job: "j1", shard, device: 0, lane: "wasm", ...more });
 
