@@ -75,7 +75,7 @@ func runHub(t *testing.T, dir string) (url, key string) {
 	select {
 	case f := <-found:
 		return f[0], f[1]
-	case <-time.After(30 * time.Second):
+	case <-time.After(5 * time.Minute): // for a hub that hangs
 		t.Fatal("the hub does not come up")
 		return "", ""
 	}

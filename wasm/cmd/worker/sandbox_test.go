@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/shoal-compute/shoal/hub/job"
 	"github.com/shoal-compute/shoal/hub/protocol"
 	"github.com/shoal-compute/shoal/testharness/unruly"
@@ -56,8 +58,7 @@ func TestModulesInBrowser(t *testing.T) {
 		}
 	})
 	h.run("HubAndPageAreHeardMeanwhile", func(t *testing.T) {
-		h.say(taskLease("endless", endless, "loop"))
-		p.until(`event("computing").length > 0 && said("stats").length > 0`)
+		p.computes(func() { h.say(taskLease("endless", endless, "loop")) })
 		h.say(protocol.StatusUpdate{JSON: []byte(`{"step": 7}`)})
 		p.until(`said("status").at(-1)?.status.step === 7`)
 		p.tell(`{cmd: "stats"}`)
@@ -66,8 +67,7 @@ func TestModulesInBrowser(t *testing.T) {
 		h.ends(small, selftest.Module, "sum")
 	})
 	h.run("PauseEndsARun", func(t *testing.T) {
-		h.say(taskLease("again", endless, "loop"))
-		p.until(`said("stats").at(-1).stats.devices[0].job === "" && event("computing").length > 0`)
+		p.computes(func() { h.say(taskLease("again", endless, "loop")) })
 		p.tell(`{cmd: "pause"}`)
 		if back := await[protocol.Return](h); string(back.Tokens[0]) != "again" {
 			t.Errorf("got back %q", back.Tokens)
@@ -88,6 +88,17 @@ func TestModulesInBrowser(t *testing.T) {
 	p.until(`said("state").at(-1).state === "stopped" && said("error").length === 0 && said("crash").length === 0`)
 }
 
+// computes waits until the tab computes the next lease, which lease gives it.
+func (p *page) computes(lease func()) {
+	p.t.Helper()
+	before, err := chromedp.Run(p.ctx, chromedp.Evaluate[int](`event("computing").length`))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	lease()
+	p.until(fmt.Sprintf(`event("computing").length > %d`, before))
+}
+
 // run runs a subtest in which the hub's failures and deadlines are the
 // subtest's, and gives it back to the test: a subtest's context ends with it.
 func (h *hub) run(name string, f func(t *testing.T)) {
@@ -105,7 +116,7 @@ func taskLease(token string, task job.Task, inputs ...string) protocol.Lease {
 	for _, in := range inputs {
 		s.Inputs = append(s.Inputs, job.Input{Data: []byte(in)})
 	}
-	return protocol.Lease{Token: []byte(token), Job: "modules", Deadline: time.Now().Add(time.Minute), Payload: job.EncodeShard(s)}
+	return protocol.Lease{Token: []byte(token), Job: "modules", Deadline: time.Now().Add(time.Hour), Payload: job.EncodeShard(s)}
 }
 
 // ends leases a module's runs to the tab, and compares how they end with how
