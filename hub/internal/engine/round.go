@@ -137,48 +137,11 @@ func (e *Engine) newRound(ctx context.Context, j *jobRun, r job.Round) (*round, 
 			return nil, fmt.Errorf("engine: round %d shard %d: %w", r.Index, i, err)
 		}
 	}
-	earlier, err := e.config.Store.Results(ctx, j.record.ID, NewShardID(r.Index, 0), NewShardID(r.Index+1, 0))
-	if err != nil {
-		return nil, stored(err)
+	if err := e.recallResults(ctx, j, rd); err != nil {
+		return nil, err
 	}
-	for _, result := range earlier {
-		i := result.Shard.Index()
-		if i >= len(rd.shards) {
-			return nil, fmt.Errorf("engine: stored result for shard %v, of %d", result.Shard, len(rd.shards))
-		}
-		s := rd.shards[i]
-		s.recall(result)
-		if s.program.Task == nil { // what it took stands in the program
-			s.spent[result.Output] = s.program.Ops
-			continue
-		}
-		encoded, err := j.holder.Get(ctx, result.Output)
-		switch {
-		case err == nil:
-			s.spent[result.Output] = s.program.spent(encoded)
-		case !errors.Is(err, fs.ErrNotExist): // those of a settled shard may be gone: see restore
-			return nil, err
-		}
-	}
-	settled, err := e.config.Store.Acceptances(ctx, j.record.ID, NewShardID(r.Index, 0), NewShardID(r.Index+1, 0))
-	if err != nil {
-		return nil, stored(err)
-	}
-	// What was accepted stays accepted, whatever would be decided today.
-	for _, a := range settled {
-		i := a.Shard.Index()
-		if i >= len(rd.shards) {
-			return nil, fmt.Errorf("engine: stored verdict for shard %v, of %d", a.Shard, len(rd.shards))
-		}
-		s := rd.shards[i]
-		if a.Program != s.receipt.Program || !slices.Equal(a.Inputs, s.receipt.Inputs) {
-			return nil, fmt.Errorf("engine: the stored verdict for shard %v is about other inputs", a.Shard)
-		}
-		if err := e.restore(ctx, j, s, a); err != nil {
-			return nil, err
-		}
-		s.verdict = trust.Verdict{Accepted: true, Result: a.Output, Risk: a.Risk, Wanted: len(s.results)}
-		s.receipt = a
+	if err := e.recallVerdicts(ctx, j, rd); err != nil {
+		return nil, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -194,6 +157,64 @@ func (e *Engine) newRound(ctx context.Context, j *jobRun, r job.Round) (*round, 
 		close(rd.done)
 	}
 	return rd, nil
+}
+
+// span is where the shards of a round begin, and where those of the next do.
+func (rd *round) span() (from, to ShardID) { return NewShardID(rd.index, 0), NewShardID(rd.index+1, 0) }
+
+// recallResults gives a round's shards the results that are stored.
+func (e *Engine) recallResults(ctx context.Context, j *jobRun, rd *round) error {
+	from, to := rd.span()
+	results, err := e.config.Store.Results(ctx, j.record.ID, from, to)
+	if err != nil {
+		return stored(err)
+	}
+	for _, r := range results {
+		i := r.Shard.Index()
+		if i >= len(rd.shards) {
+			return fmt.Errorf("engine: stored result for shard %v, of %d", r.Shard, len(rd.shards))
+		}
+		s := rd.shards[i]
+		s.recall(r)
+		if s.program.Task == nil { // what it took stands in the program
+			s.spent[r.Output] = s.program.Ops
+			continue
+		}
+		encoded, err := j.holder.Get(ctx, r.Output)
+		switch {
+		case err == nil:
+			s.spent[r.Output] = s.program.spent(encoded)
+		case !errors.Is(err, fs.ErrNotExist): // those of a settled shard may be gone: see restore
+			return err
+		}
+	}
+	return nil
+}
+
+// recallVerdicts settles the shards whose verdicts are stored: what was accepted
+// stays accepted, whatever would be decided today.
+func (e *Engine) recallVerdicts(ctx context.Context, j *jobRun, rd *round) error {
+	from, to := rd.span()
+	settled, err := e.config.Store.Acceptances(ctx, j.record.ID, from, to)
+	if err != nil {
+		return stored(err)
+	}
+	for _, a := range settled {
+		i := a.Shard.Index()
+		if i >= len(rd.shards) {
+			return fmt.Errorf("engine: stored verdict for shard %v, of %d", a.Shard, len(rd.shards))
+		}
+		s := rd.shards[i]
+		if a.Program != s.receipt.Program || !slices.Equal(a.Inputs, s.receipt.Inputs) {
+			return fmt.Errorf("engine: the stored verdict for shard %v is about other inputs", a.Shard)
+		}
+		if err := e.restore(ctx, j, s, a); err != nil {
+			return err
+		}
+		s.verdict = trust.Verdict{Accepted: true, Result: a.Output, Risk: a.Risk, Wanted: len(s.results)}
+		s.receipt = a
+	}
+	return nil
 }
 
 func (e *Engine) newShard(ctx context.Context, j *jobRun, id ShardID, s job.Shard) (*shard, error) {
