@@ -45,8 +45,8 @@
 // memory and depth of calls are counted the same way in every engine, and
 // whatever could tell two machines apart is not there:
 //
-//   - the clock stands still: time.Now is always the same moment, and
-//     time.Sleep returns at once;
+//   - there is no clock: time.Now begins at one moment in every run and moves
+//     only by being looked at or slept by, so that time.Sleep returns at once;
 //   - random numbers, crypto/rand too, and the order in which Go walks a map
 //     follow from a fixed seed: they repeat, and keep nothing secret;
 //   - there are no files, no network, no environment and no arguments;
