@@ -160,7 +160,7 @@ func (e *Engine) newRound(ctx context.Context, j *jobRun, r job.Round) (*round, 
 }
 
 // span is where the shards of a round begin, and where those of the next do.
-func (rd *round) span() (from, to ShardID) { return NewShardID(rd.index, 0), NewShardID(rd.index+1, 0) }
+func (r *round) span() (from, to ShardID) { return NewShardID(r.index, 0), NewShardID(r.index+1, 0) }
 
 // recallResults gives a round's shards the results that are stored.
 func (e *Engine) recallResults(ctx context.Context, j *jobRun, rd *round) error {
