@@ -37,6 +37,11 @@ func newSimulate(s streams) *cobra.Command {
 		Args: exactly(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			config.Assurance = trust.Assurance(assurance)
+			if config.Assurance != trust.Replicated && fine.replay == "" { // an incident has its own
+				if err := refuse(c, []string{"replicas"}, "only with --assurance replicated"); err != nil {
+					return err
+				}
+			}
 			start := time.Now()
 			if fine.wanted(c.Flags()) {
 				r, err := fine.run(c, config)

@@ -83,6 +83,16 @@ func (d *detailFlags) run(c *cobra.Command, shared simulate.Config) (detail.Repo
 	if err := k.Validate(); err != nil {
 		return detail.Report{}, usagef(c, "%v", err)
 	}
+	if !k.Stream {
+		if err := refuse(c, []string{"shards"}, "only with --stream"); err != nil {
+			return detail.Report{}, err
+		}
+	}
+	if k.Width == 0 {
+		if err := refuse(c, []string{"rounds"}, "there are none with --width 0"); err != nil {
+			return detail.Report{}, err
+		}
+	}
 	switch {
 	case d.around < 0:
 		return detail.Report{}, usagef(c, "around: %v, want at least 0", d.around)

@@ -55,6 +55,9 @@ func TestSimulateIncident(t *testing.T) {
 	if err != nil || !strings.Contains(out, "the hub did the same") {
 		t.Errorf("for people: error %v\n%s", err, out)
 	}
+	if _, err := simulateWith(t, "--replay", file, "--replicas", "3"); exitCode(err) != exitUsage || !strings.Contains(err.Error(), "replicas: 3") {
+		t.Errorf("replicas of an audited incident: error %v, want one of usage that names the flag", err)
+	}
 	out, err = simulateWith(t, append(village, "--record", file, "--around", "5m")...)
 	if err != nil || !strings.Contains(out, "no bound holds against this strategy") {
 		t.Errorf("around the first capture: error %v\n%s", err, out)
@@ -76,6 +79,12 @@ func TestSimulateDetailRefuses(t *testing.T) {
 		{[]string{"--width", "5"}, "--width: only with --detail"},
 		{[]string{"--detail", "--days", "5"}, "--days: has no meaning with --detail"},
 		{[]string{"--detail", "--stay", "1s"}, "stay"},
+		{[]string{"--detail", "--width", "-1"}, "width: -1"},
+		{[]string{"--detail", "--shards", "-1"}, "shards: -1"},
+		{[]string{"--detail", "--shards", "5"}, "--shards: only with --stream"},
+		{[]string{"--detail", "--stream", "--width", "0", "--rounds", "5"}, "--rounds: there are none"},
+		{[]string{"--detail", "--replicas", "3"}, "--replicas: only with --assurance replicated"},
+		{[]string{"--replicas", "3", "--assurance", "full"}, "--replicas: only with --assurance replicated"},
 		{[]string{"--detail", "--around", "5m"}, "--around: only with --record"},
 		{[]string{"--replay", bad, "--seed", "3"}, "--seed: the incident says"},
 		{[]string{"--replay", bad}, "line 1: format"},

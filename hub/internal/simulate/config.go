@@ -6,7 +6,10 @@
 // checked ones and the disputes are drawn one by one. That is exact in
 // distribution, and makes billions of shards cost millions of events. What is
 // decided is decided by package trust, the code that the hub runs; the
-// published rules of others run in the same simulator beside it.
+// published rules of others run in the same simulator beside it. The hub's memory,
+// package reputation, only tells here what a stake is: it settles results one by
+// one and learns after every 64th, which a stretch of thousands cannot. Package
+// detail runs all of it, for hours instead of months.
 //
 // Everything is drawn from one seeded generator: the same Config gives the
 // same Report, on the same kind of processor. The package refuses to know
@@ -37,7 +40,7 @@ type Config struct {
 	Visitors float64 // share of those who come and stay two days only
 	Speed    float64 // shards an hour of the median device
 	LeastLie float64 // smallest rate of a rate adversary
-	Gain     int64   // what a lie that is never found brings, in prices of a shard
+	Gain     int64   // what a lie that is never found brings, in prices of a shard; stakes suppose ten
 }
 
 // The rules.

@@ -8,19 +8,24 @@ import (
 
 // decide lets package trust say how v's next stretch is verified.
 func (s *sim) decide(v *volunteer) {
-	d := s.terms.Decide(s.curves[v.class], v.record)
-	staked := s.terms.Assurance != trust.Audited || v.delivered >= s.stake // shards are alike, and all pay into it
-	if !d.Replicate && staked {
+	record := s.evidence(v)
+	d := s.terms.Decide(s.curves[v.class], record)
+	if !d.Replicate && v.staked >= s.stake {
 		s.believed(v)
 		s.alone(v, v.left, d)
 		return
 	}
 	// Evidence changes fast while there is little of it.
-	n := min(v.left, max(1, int64(v.record.Verified/2)))
+	n := min(v.left, max(1, int64(record.Verified/2)))
 	s.together(v, n, d)
 }
 
-func (s *sim) risk(v *volunteer) float64 { return s.curves[v.class].Risk(v.record.Verified) }
+// evidence is what speaks for v now: it fades while v is away.
+func (s *sim) evidence(v *volunteer) trust.Record {
+	return s.terms.Memory.After(v.record, 0, 0, instant(s.now))
+}
+
+func (s *sim) risk(v *volunteer) float64 { return s.curves[v.class].Risk(s.evidence(v).Verified) }
 
 // alone accepts n results on v's word; checks and audits are drawn afterwards.
 func (s *sim) alone(v *volunteer, n int64, d trust.Decision) {
@@ -42,14 +47,17 @@ func (s *sim) alone(v *volunteer, n int64, d trust.Decision) {
 	}
 	audits := s.rand.binomial(n, d.Audit)
 	checks := int64(0)
-	vouched := int64(0)
+	vouched, upheld := int64(0), int64(0)
 	if checker != nil && !caught {
 		checks = s.rand.binomial(n, d.Check)
-		doubt := s.risk(checker)
+		doubt := []float64{s.risk(checker)}
 		checks = s.check(v, checker, checks, d.Audit+d.Pairs)
 		audits += s.rand.binomial(checks, d.Pairs)
-		if trust.Vouches([]float64{doubt}) {
+		if trust.Vouches(doubt) {
 			vouched = checks
+		}
+		if _, enough := s.terms.Enough(doubt); enough {
+			upheld = checks
 		}
 	}
 	today := s.today()
@@ -61,7 +69,7 @@ func (s *sim) alone(v *volunteer, n int64, d trust.Decision) {
 	}
 	today.account.Accept(right, risk, n+audits+checks)
 	today.alone += right
-	v.unverified += max(right-audits-checks, 0)
+	v.unverified += max(right-audits-upheld, 0)
 	if v.gone { // an auditor saw it agree to a lie
 		return
 	}
@@ -131,9 +139,13 @@ func (s *sim) together(v *volunteer, n int64, d trust.Decision) {
 	// Those who are caught leave the group's scratch space alone.
 	members := append([]*volunteer(nil), group...)
 	for i, w := range members {
+		others := slices.Concat(risks[:i], risks[i+1:])
 		verified := audits
-		if trust.Vouches(slices.Concat(risks[:i], risks[i+1:])) {
+		if trust.Vouches(others) {
 			verified = n
+		}
+		if _, upheld := s.terms.Enough(others); !upheld {
+			w.unverified += n - audits
 		}
 		if contains(liars, w) {
 			verified = max(verified-1, 0)
@@ -239,7 +251,7 @@ func (s *sim) catch(v *volunteer, at int64) {
 		s.report.HonestExcluded++
 	}
 	s.report.LiarsCaught++
-	s.report.Slashed += min(s.stake, v.delivered)
+	s.slash(v)
 	s.delay += max(s.now+v.days(at)-v.firstLie, 0)
 	s.population.Catch(v.identity.Class, v.verified)
 	s.repair(v)
@@ -255,7 +267,7 @@ func (s *sim) catch(v *volunteer, at int64) {
 	}
 }
 
-// repair runs again what was accepted on v's word alone.
+// repair runs again what would not have been accepted without v's word.
 func (s *sim) repair(v *volunteer) {
 	s.today().account.Spend(v.unverified)
 	s.report.Rerun += v.unverified
@@ -263,7 +275,8 @@ func (s *sim) repair(v *volunteer) {
 	v.unverified, v.standing = 0, 0
 }
 
-// quarantine closes a device class: its owners go on with other lanes.
+// quarantine closes a device class: its owners are not to blame, and go on with
+// other lanes.
 func (s *sim) quarantine(class int) {
 	s.quarantined[class] = true
 	s.report.Quarantined = append(s.report.Quarantined, s.classes[class])
@@ -274,10 +287,10 @@ func (s *sim) quarantine(class int) {
 		}
 	}
 	for _, v := range members {
-		s.repair(v)
 		s.leave(v)
-		s.arrive(s.now, otherLane)
+		s.arrive(s.now, otherLane).staked = v.staked // it is the owner's, not the lane's
 	}
+	s.pardon(class)
 }
 
 func sameBytes(group []*volunteer) bool {

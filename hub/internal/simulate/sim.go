@@ -3,7 +3,6 @@ package simulate
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/shoal-compute/shoal/hub/internal/simulate/agenda"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
@@ -35,12 +34,13 @@ type sim struct {
 	needed     [healthy + broken]float64
 	learn      float64 // day of the next learning
 
-	days   []day
-	report Report
-	delay  float64 // summed from first lie to capture
-	stake  int64
-	group  []*volunteer // scratch
-	risks  []float64    // scratch
+	days    []day
+	report  Report
+	delay   float64                 // summed from first lie to capture
+	stake   int64                   // of one identity, in prices of a shard
+	slashed [healthy + broken]int64 // by class
+	group   []*volunteer            // scratch
+	risks   []float64               // scratch
 }
 
 // day is what one day's work was worth and cost.
@@ -86,9 +86,8 @@ func newSim(c Config) (*sim, error) {
 			Strategy: c.Strategy, Rule: c.Rule, Seed: c.Seed, Days: c.Days,
 		},
 	}
-	caught := int64(math.Round((terms.AuditFloor + terms.Auditors) * trust.Million))
-	if s.stake, err = trust.Stake(caught, c.Gain); err != nil {
-		return nil, err
+	if c.Rule == Shoal { // the others take none
+		s.stake = StakeShards(terms)
 	}
 	for i := range healthy + broken {
 		s.classes = append(s.classes, fmt.Sprintf("class-%d", i))

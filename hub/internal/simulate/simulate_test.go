@@ -56,8 +56,11 @@ func TestRateAdversaries(t *testing.T) {
 		if r.WrongAccepted != 0 || r.Bound > c.Epsilon || r.Bound <= 0 || r.LiesLeft != 0 {
 			t.Errorf("%s: %d wrong accepted, bound %g; want none and at most %g", strategy, r.WrongAccepted, r.Bound, c.Epsilon)
 		}
-		if r.LiesCaught == 0 || r.LiarsCaught == 0 || r.LiarProfit >= 0 {
-			t.Errorf("%s: nobody was caught, or lying paid: %+v", strategy, r)
+		if r.LiesCaught == 0 || r.LiarsCaught == 0 {
+			t.Errorf("%s: nobody was caught: %+v", strategy, r)
+		}
+		if pardoned := strategy == Faulty && r.LiarProfit == 0; r.LiarProfit >= 0 && !pardoned {
+			t.Errorf("%s: lying paid %d", strategy, r.LiarProfit)
 		}
 		if r.Accepted < 100_000 || r.Shards <= r.Accepted {
 			t.Errorf("%s: %d accepted of %d executed", strategy, r.Accepted, r.Shards)
@@ -85,6 +88,9 @@ func TestAdaptiveAdversaries(t *testing.T) {
 		}
 		c := small()
 		c.Strategy, c.Cheaters = strategy, 0.1
+		if strategy == Ring { // in a village two of it seldom meet
+			c.Volunteers = 1000
+		}
 		r := run(t, c)
 		if r.LiesTold != r.LiesCaught+r.WrongAccepted {
 			t.Errorf("%s: %d told, %d caught and %d accepted", strategy, r.LiesTold, r.LiesCaught, r.WrongAccepted)
@@ -101,6 +107,23 @@ func TestAdaptiveAdversaries(t *testing.T) {
 		if r.LiarsCaught == 0 || r.LiarProfit >= 0 {
 			t.Errorf("%s: %d caught, profit %d; want some and a loss", strategy, r.LiarsCaught, r.LiarProfit)
 		}
+	}
+}
+
+// Stakes are asked for where one may be believed alone, and nowhere else; owners of
+// a broken driver get theirs back.
+func TestStakes(t *testing.T) {
+	for assurance, want := range map[trust.Assurance]int64{trust.Audited: 824, trust.Replicated: 0, trust.Full: 0} {
+		c := small()
+		c.Days, c.Assurance, c.Replicas, c.Strategy = 10, assurance, 2, Random
+		if r := run(t, c); r.Stake != want || r.LiarsCaught == 0 || (r.Slashed > 0) != (want > 0) {
+			t.Errorf("%s: a stake of %d, want %d; %d liars caught, %d slashed", assurance, r.Stake, want, r.LiarsCaught, r.Slashed)
+		}
+	}
+	c := small()
+	c.Strategy, c.Volunteers = Faulty, 1000
+	if r := run(t, c); len(r.Quarantined) != broken || r.LiarsCaught == 0 || r.Slashed != 0 {
+		t.Errorf("quarantined %q, %d caught, %d slashed in the end; want %d classes and nothing slashed", r.Quarantined, r.LiarsCaught, r.Slashed, broken)
 	}
 }
 

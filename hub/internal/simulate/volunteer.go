@@ -29,8 +29,9 @@ type volunteer struct {
 	caught     bool
 	record     trust.Record
 	verified   int64 // not faded
-	unverified int64 // accepted on its word alone
-	standing   int64 // lies among those
+	staked     int64 // kept of what it has earned, in prices of a shard
+	unverified int64 // accepted, but not without its word
+	standing   int64 // lies that were accepted on its word alone
 	valid      int64 // consecutive validations, for BOINC's rule
 
 	active int   // place in the list of those who can be asked
@@ -48,7 +49,7 @@ const blocks = 30_000
 func block(i int) string { return fmt.Sprintf("net-%05d", i) }
 
 // arrive adds a newcomer at a time in days and schedules its first session.
-func (s *sim) arrive(at float64, strategy string) {
+func (s *sim) arrive(at float64, strategy string) *volunteer {
 	r := s.rand
 	stay := s.config.Life
 	if r.happens(s.config.Visitors) {
@@ -84,6 +85,7 @@ func (s *sim) arrive(at float64, strategy string) {
 	v.active = len(s.active)
 	s.active = append(s.active, v)
 	s.events.Add(at, v)
+	return v
 }
 
 // days is how long v takes for n results.
@@ -101,6 +103,7 @@ func (s *sim) leave(v *volunteer) {
 func (s *sim) deliver(v *volunteer, n, verified int64) {
 	v.record = s.terms.Memory.After(v.record, n, verified, instant(s.now))
 	v.delivered += n
+	v.staked = min(v.staked+n, s.stake) // shards are alike, and all are paid for
 	if verified > 0 {
 		s.population.Verify(v.identity.Class, v.verified, v.verified+verified)
 		v.verified += verified

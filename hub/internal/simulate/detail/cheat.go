@@ -19,7 +19,7 @@ func (c *drawn) end(d *device, a *attempt) incident.Answer {
 	case p.Ring:
 		lie = conspire(p, h)
 	case p.SharesDriver():
-		lie = d.class >= healthy && fails(d.class, h.serial) < p.Rate
+		lie = d.faulty && fails(p.Bytes, h.serial) < p.Rate
 	default:
 		lie = u < p.RateAfter(p.delivered, lurk)
 	}
@@ -50,8 +50,8 @@ func conspire(p *person, h *shard) bool {
 }
 
 // fails is a number of 0 to 1 that is the same for everybody with one driver.
-func fails(class int, shard int64) float64 {
-	x := (uint64(class)<<48 ^ uint64(shard)) * 0x9e3779b97f4a7c15
+func fails(driver int, shard int64) float64 {
+	x := (uint64(driver)<<48 ^ uint64(shard)) * 0x9e3779b97f4a7c15
 	x = (x ^ x>>29) * 0xbf58476d1ce4e5b9
 	return float64(x>>11) / math.Exp2(53)
 }

@@ -81,6 +81,12 @@ func (c Config) Validate() error {
 		return fmt.Errorf("known: %d, want 0 to %d", c.Known, int64(1)<<40)
 	case c.Auditors < 0:
 		return fmt.Errorf("auditors: %d, want at least 0", c.Auditors)
+	case c.Width < 0 || c.Width > incident.MaxWidth:
+		return fmt.Errorf("width: %d, want 0 to %d", c.Width, incident.MaxWidth)
+	case c.Rounds < 0:
+		return fmt.Errorf("rounds: %d, want at least 0", c.Rounds)
+	case c.Shards < 0:
+		return fmt.Errorf("shards: %d, want at least 0", c.Shards)
 	case c.Width == 0 && !c.Stream:
 		return fmt.Errorf("width: 0, and no stream: there is nothing to do")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,7 @@ func TestRateAdversaries(t *testing.T) {
 		}
 		c := small()
 		c.Strategy, c.Stream = strategy, true
+		c.Naive = strategy == simulate.Faulty // or it knows which drivers are broken
 		r := runs(t, c)
 		if r.WrongAccepted != 0 || !(r.Bound > 0 && r.Bound <= c.Epsilon) {
 			t.Errorf("%s: %d wrong accepted, bound %g; want none and at most %g", strategy, r.WrongAccepted, r.Bound, c.Epsilon)
@@ -229,9 +231,10 @@ func TestValidate(t *testing.T) {
 		"silent":       func(c *Config) { c.Silent = 2 },
 		"vanish":       func(c *Config) { c.Vanish = -1 },
 		"known":        func(c *Config) { c.Known = -1 },
-		"width":        func(c *Config) { c.Width = 0 },
+		"width: 0":     func(c *Config) { c.Width = 0 },
+		"width: -1":    func(c *Config) { c.Width = -1 },
 		"rounds":       func(c *Config) { c.Rounds = -1 },
-		"shards":       func(c *Config) { c.Stream, c.Shards = true, -1 },
+		"shards: -1":   func(c *Config) { c.Shards = -1 },
 		"auditors":     func(c *Config) { c.Auditors = -1 },
 		"epsilon":      func(c *Config) { c.Epsilon = 0 },
 		"lease_time":   func(c *Config) { c.Scheduler.LeaseTime = 0 },
@@ -276,6 +279,37 @@ func TestRoundsBesideAStream(t *testing.T) {
 	r := runs(t, c)
 	if r.Rounds < 10 || r.Rounds*20 < alone.Rounds || r.Backups.Used == 0 {
 		t.Errorf("%d rounds beside a stream, %d alone, backups %+v", r.Rounds, alone.Rounds, r.Backups)
+	}
+}
+
+// A class that fails for everybody is closed, and nobody is to blame: owners keep
+// their stakes and go on with their other devices. A hub that remembers it closes it
+// at once.
+func TestQuarantine(t *testing.T) {
+	c := small()
+	c.Volunteers, c.Time, c.Strategy, c.Stream, c.Naive = 300, 20*time.Minute, simulate.Faulty, true, true
+	events, r := listen(t, c)
+	if !slices.Contains(r.Quarantined, "class-8") || !slices.Contains(r.Quarantined, "class-9") || len(r.Quarantined) != 2 {
+		t.Fatalf("quarantined %q, want the two broken classes", r.Quarantined)
+	}
+	if r.Slashed != 0 || r.WrongAccepted != 0 || r.LiarsCaught < 16 {
+		t.Errorf("%d slashed in the end, %d wrong accepted, %d caught; want nothing, nothing and several", r.Slashed, r.WrongAccepted, r.LiarsCaught)
+	}
+	caught, after := map[int]bool{}, 0
+	for _, e := range events {
+		switch {
+		case e.Kind == incident.Capture:
+			caught[e.Volunteer] = true
+		case e.Kind == incident.Result && caught[e.Volunteer]:
+			after++
+		}
+	}
+	if after < 100 {
+		t.Errorf("only %d results by owners of broken drivers with their other devices", after)
+	}
+	c.Naive = false
+	if r := runs(t, c); len(r.Quarantined) != 2 || r.LiesTold != 0 {
+		t.Errorf("remembered: quarantined %q, %d lies told; want both classes and none", r.Quarantined, r.LiesTold)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/shoal-compute/shoal/hub/internal/reputation"
 	"github.com/shoal-compute/shoal/hub/internal/simulate"
 	"github.com/shoal-compute/shoal/hub/internal/simulate/incident"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
@@ -26,12 +27,13 @@ type person struct {
 	since     time.Duration
 	session   int  // counts connections: what belongs to an earlier one is void
 	connected bool // as far as the hub knows
-	caught    bool
+	caught    bool // proved wrong, with whatever device
+	gone      bool // for good, or about to be
 
 	delivered int64
 	told      int64
 	firstLie  time.Duration
-	backing   []*shard // results accepted with its word
+	backing   []*shard // that it has delivered
 }
 
 // device is one lane of a volunteer: what it does, and what the hub knows.
@@ -39,7 +41,8 @@ type device struct {
 	who    *person
 	index  int
 	serial int // among all devices
-	class  int
+	class  string
+	faulty bool // by its driver
 	speed  int64
 	memory int64
 	script []run // in a replay: its runs, in their order
@@ -54,14 +57,18 @@ type device struct {
 	want     int
 	leases   []*attempt // live
 	measured int64
-	record   trust.Record
-	verified int64
+	excluded bool
 	key      uint64 // its place among the idle; 0: none
 }
 
 // identity is what the hub sees of a volunteer with this device.
-func (d *device) identity(classes []string) trust.Identity {
-	return trust.Identity{Block: d.who.block, Created: d.who.born, Build: d.who.build, Class: classes[d.class]}
+func (d *device) identity() trust.Identity {
+	return trust.Identity{Block: d.who.block, Created: d.who.born, Build: d.who.build, Class: d.class}
+}
+
+// known is what the hub keeps its records by.
+func (d *device) known() reputation.Device {
+	return reputation.Device{Volunteer: d.who.id, Class: d.class}
 }
 
 // attempt is one lease, from both sides.
@@ -86,8 +93,8 @@ type attempt struct {
 	compute time.Duration
 	ended   bool // the run has
 
-	credited, verified, booked bool // what has been made of its result
-	answer                     incident.Answer
+	booked bool // its time is
+	answer incident.Answer
 }
 
 // begin lets the device start its next run, if it has one.

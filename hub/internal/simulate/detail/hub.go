@@ -18,7 +18,7 @@ type hub struct {
 	scheduler scheduler.Config
 	policy    trust.Weighed
 	lots      struct{ check, audit, pairs [32]byte }
-	stake     int64
+	memory    memory
 
 	jobs  []*work
 	queue agenda.Agenda[uint64, *shard]  // those that need an attempt, by urgency
@@ -30,42 +30,14 @@ type hub struct {
 	planning bool // a plan is on the agenda
 	planned  time.Duration
 
-	classes     []string
-	classOf     map[string]int
-	population  *trust.Population
-	curves      []trust.Curve
-	quarantined []bool
-
 	auditors int      // idle ones
 	audits   []*shard // that wait for one
 	auditing int      // these, and those under way
 }
 
-// class returns the number of a device class.
-func (h *hub) class(name string) int {
-	c, known := h.classOf[name]
-	if !known {
-		c = len(h.classes)
-		h.classOf[name] = c
-		h.classes = append(h.classes, name)
-		h.quarantined = append(h.quarantined, false)
-		h.curves = append(h.curves, h.population.Prior(name).Curve())
-	}
-	return c
-}
-
-// learn looks at the population anew.
-func (s *sim) learn() {
-	s.hub.population.Learn()
-	for i, name := range s.hub.classes {
-		s.hub.curves[i] = s.hub.population.Prior(name).Curve()
-	}
-	s.agenda.Add(s.now+s.hub.header.Hub.Learn, event{kind: learns})
-}
-
 // serves reports whether the hub gives leases to d.
 func (s *sim) serves(d *device) bool {
-	return d.who.connected && !d.who.caught && !s.hub.quarantined[d.class]
+	return d.who.connected && !d.excluded
 }
 
 // wants is a device's word that it has room for n more.

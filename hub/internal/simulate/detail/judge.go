@@ -59,6 +59,13 @@ func (s *sim) judge(h *shard) {
 	if h.settled || h.void || h.inquiry {
 		return
 	}
+	for i, a := range h.voices {
+		if s.discredited(a) {
+			h.facts.Evidence[i].Risk = trust.Worthless
+		} else {
+			h.facts.Evidence[i].Risk = a.risk
+		}
+	}
 	h.verdict = s.hub.policy.Judge(h.facts)
 	if h.facts.Lonely && len(h.voices) > 0 && !h.verdict.Accepted { // also where those who have answered were caught
 		h.verdict.Audit = trust.MustAudit
@@ -83,19 +90,16 @@ func (s *sim) settle(h *shard) {
 	for _, a := range slices.Clone(h.attempts) {
 		s.drop(a, true)
 	}
-	var wrong []*attempt
-	right := 0
+	var right, wrong []*attempt
 	for i, standing := range v.Standings {
 		switch {
 		case standing == trust.Confirmed:
-			right++
+			right = append(right, h.voices[i])
 		case !h.facts.Evidence[i].Refuted:
 			wrong = append(wrong, h.voices[i])
 		}
 	}
-	verified := right > 1 || h.facts.Truth != nil
 	for i, a := range h.voices {
-		s.credit(a, verified && v.Standings[i] == trust.Confirmed)
 		s.spent(h, a, i)
 	}
 	s.log(incident.Event{Kind: incident.Verdict, Job: h.job.index, Shard: h.serial, Answer: answer(undigest(v.Result)), Risk: v.Risk})
@@ -104,6 +108,7 @@ func (s *sim) settle(h *shard) {
 		s.again(h, undigest(v.Result))
 	} else {
 		h.accepted, h.answer = true, undigest(v.Result)
+		s.reward(h, right)
 		s.account().Accept(1, v.Risk, 0)
 		s.fate(h)
 		s.report.shard.add(s.now - h.leased)
@@ -126,27 +131,6 @@ func (s *sim) fate(h *shard) {
 		}
 	}
 	h.told = nil
-}
-
-// credit gives a device the evidence that it has earned by one result, once.
-func (s *sim) credit(a *attempt, verified bool) {
-	delivered, found := int64(1), int64(0)
-	if a.credited {
-		delivered = 0
-	}
-	if verified && !a.verified {
-		found = 1
-	}
-	if delivered+found == 0 {
-		return
-	}
-	d := a.dev
-	d.record = s.hub.policy.Terms.Memory.After(d.record, delivered, found, s.clock())
-	if found > 0 {
-		s.hub.population.Verify(s.hub.classes[d.class], d.verified, d.verified+found)
-		d.verified += found
-	}
-	a.credited, a.verified = true, a.verified || verified
 }
 
 // spent says what the time of a run was good for.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/simulate"
@@ -109,7 +110,6 @@ func (c *drawn) introduce(as string, known int64, caught bool) *person {
 		Block:     fmt.Sprintf("net-%05d", 1+r.IntN(blocks-1)),
 		Build:     "1",
 		Created:   s.now,
-		Caught:    caught,
 		Latency:   time.Duration(float64(c.config.Latency) * math.Exp(0.6*r.NormFloat64())),
 	}
 	c.next++
@@ -134,8 +134,13 @@ func (c *drawn) introduce(as string, known int64, caught bool) *person {
 			Memory: 1 << (31 + r.IntN(4)), Verified: known, Evidence: float64(known),
 		})
 	}
+	e.Devices[0].Caught = caught
+	if s.hub.memory.book == nil {
+		s.hub.memory.know(e)
+	}
 	p := s.meet(e)
 	p.Cheat = cheat
+	p.devices[0].faulty = driver >= 0
 	p.rand = rand.New(rand.NewPCG(c.config.Seed, uint64(p.number)))
 	return p
 }
@@ -152,22 +157,31 @@ func (c *drawn) arrived(s *sim, p *person) {
 
 // left implements crowd.
 func (c *drawn) left(s *sim, p *person) {
-	if p.caught {
-		return
-	}
-	if p.Budget > 0 && p.told >= p.Budget {
+	if p.gone || p.Budget > 0 && p.told >= p.Budget {
 		c.replace(p)
 		return
 	}
 	s.agenda.Add(s.now+c.exponential(c.away()), event{kind: joins, person: p})
 }
 
-// caught implements crowd: somebody else comes.
-func (c *drawn) caught(p *person) { c.replace(p) }
+// caught implements crowd: a liar hears of it and leaves for good. The owner
+// of a broken driver stays if it has another device: he has not lied.
+func (c *drawn) caught(p *person) {
+	served := func(d *device) bool { return !d.excluded }
+	switch {
+	case p.gone, p.SharesDriver() && slices.ContainsFunc(p.devices, served):
+	case p.here:
+		p.gone = true
+		c.sim.agenda.Add(c.sim.now+p.latency+time.Second, event{kind: leaves, person: p, n: p.session})
+	default:
+		c.replace(p)
+	}
+}
 
 // replace lets somebody come for p, who does not come back; or p under another
 // name.
 func (c *drawn) replace(p *person) {
+	p.gone = true
 	as := ""
 	if p.Returns {
 		as = p.Strategy

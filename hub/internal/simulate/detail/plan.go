@@ -237,9 +237,9 @@ func (s *sim) kin(h *shard, p *person) bool {
 			if a.dev.who == p {
 				continue
 			}
-			of := a.dev.identity(s.hub.classes)
+			of := a.dev.identity()
 			for _, d := range p.devices {
-				if trust.Related(of, d.identity(s.hub.classes)) {
+				if trust.Related(of, d.identity()) {
 					return true
 				}
 			}
@@ -264,7 +264,7 @@ func (s *sim) lookForCompany(h *shard) {
 // may reports whether p could vouch for h, sooner or later.
 func (s *sim) may(h *shard, p *person) bool {
 	has := func(a *attempt) bool { return a.dev.who == p }
-	if !p.connected || p.caught || slices.ContainsFunc(h.voices, has) || slices.ContainsFunc(h.attempts, has) {
+	if !p.connected || slices.ContainsFunc(h.voices, has) || slices.ContainsFunc(h.attempts, has) {
 		return false
 	}
 	able := func(d *device) bool { return s.serves(d) && (d.memory == 0 || d.memory >= h.job.Memory) }

@@ -90,12 +90,14 @@ func (c *cutting) begin(s *sim, next time.Duration) {
 func (s *sim) introduce(p *person, at time.Duration) *incident.Event {
 	e := &incident.Event{
 		Kind: incident.Meet, Volunteer: p.number, Block: p.block, Build: p.build,
-		Created: p.born.Sub(epoch) - at, Latency: p.latency, Caught: p.caught,
+		Created: p.born.Sub(epoch) - at, Latency: p.latency,
 	}
+	m := &s.hub.memory
 	for _, d := range p.devices {
+		known := m.stored[d.known()]
 		e.Devices = append(e.Devices, incident.Device{
-			Class: s.hub.classes[d.class], Speed: d.speed, Memory: d.memory,
-			Verified: d.verified, Evidence: min(d.record.Verified, float64(d.verified)),
+			Class: d.class, Speed: d.speed, Memory: d.memory, Verified: known.Verified, Caught: known.Caught,
+			Evidence: min(m.book.Evidence(d.known(), epoch.Add(at)).Verified, float64(known.Verified)),
 		})
 	}
 	return e

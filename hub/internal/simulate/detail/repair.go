@@ -3,45 +3,44 @@ package detail
 import (
 	"slices"
 
+	"github.com/shoal-compute/shoal/hub/internal/reputation"
 	"github.com/shoal-compute/shoal/hub/internal/simulate/incident"
 	"github.com/shoal-compute/shoal/hub/internal/trust"
 )
 
-// capture excludes whoever returned a result that was proved wrong, and has
+// capture punishes whoever returned a result that was proved wrong, and has
 // done again what nobody else upholds.
 func (s *sim) capture(a *attempt) {
 	p := a.dev.who
-	if p.caught {
+	if s.hub.memory.book.Caught(a.dev.known()) {
 		return
 	}
-	p.caught = true
+	if !p.caught {
+		p.caught = true
+		s.count(p)
+	}
+	s.log(incident.Event{Kind: incident.Capture, Volunteer: p.number, Job: a.shard.job.index, Shard: a.shard.serial})
+	s.punish(a.dev)
+	s.recheck(p)
+	s.crowd.caught(p)
+}
+
+// count counts somebody who is caught for the first time.
+func (s *sim) count(p *person) {
 	r := &s.report
 	if p.told == 0 {
 		r.HonestExcluded++
 	}
 	r.LiarsCaught++
-	r.Slashed += min(s.hub.stake, p.delivered)
 	r.detection += s.now - p.firstLie
 	r.slowest = max(r.slowest, s.now-p.firstLie)
 	if r.firstCapture == 0 {
 		r.firstCapture = s.now
 	}
-	s.log(incident.Event{Kind: incident.Capture, Volunteer: p.number, Job: a.shard.job.index, Shard: a.shard.serial})
-	class := s.hub.classes[a.dev.class]
-	s.hub.population.Catch(class, a.dev.verified)
-	if p.here {
-		s.depart(p)
-	}
-	s.disconnect(p)
-	s.recheck(p)
-	s.crowd.caught(p)
-	if s.hub.population.Quarantined(class) && !s.hub.quarantined[a.dev.class] {
-		s.hub.quarantined[a.dev.class] = true
-		r.Quarantined = append(r.Quarantined, class)
-	}
 }
 
-// recheck goes through all that p has vouched for.
+// recheck goes through all that p has vouched for and that does not count any
+// more.
 func (s *sim) recheck(p *person) {
 	backing := p.backing
 	p.backing = nil
@@ -50,15 +49,20 @@ func (s *sim) recheck(p *person) {
 		open     []*shard
 	)
 	for i, h := range backing {
+		of := slices.IndexFunc(h.voices, func(a *attempt) bool { return a.dev.who == p })
 		switch {
 		case h.void:
+		case !s.discredited(h.voices[of]): // with a device that is not to blame
+			p.backing = append(p.backing, h)
 		case h.settled:
 			supports = append(supports, h.support(i))
 		default:
 			open = append(open, h)
 		}
 	}
-	repair := s.hub.policy.Terms.Recheck(supports, func(b trust.Supporter) bool { return s.people[b.Volunteer].caught })
+	repair := s.hub.policy.Terms.Recheck(supports, func(b trust.Supporter) bool {
+		return s.hub.memory.book.Discredited(reputation.Device{Volunteer: b.Volunteer, Class: b.Class})
+	})
 	for _, again := range repair.Rerun {
 		h := backing[again.Index]
 		s.report.Rerun++
@@ -70,14 +74,6 @@ func (s *sim) recheck(p *person) {
 		s.audit(h) // as the engine does: the operator runs it again
 	}
 	for _, h := range open {
-		for i, a := range h.voices {
-			if a.dev.who == p {
-				h.facts.Evidence[i].Refuted = true
-				if a.answer.Wrong() {
-					s.catch(h, a.answer)
-				}
-			}
-		}
 		s.judge(h)
 	}
 }
@@ -87,7 +83,7 @@ func (h *shard) support(index int) trust.Support {
 	t := trust.Support{Round: h.round, Index: index, Audited: h.facts.Truth != nil}
 	for i, a := range h.voices {
 		if h.verdict.Standings[i] == trust.Confirmed {
-			t.By = append(t.By, trust.Supporter{Volunteer: a.dev.who.id, Risk: a.risk})
+			t.By = append(t.By, trust.Supporter{Volunteer: a.dev.who.id, Class: a.dev.class, Risk: a.risk})
 		}
 	}
 	return t

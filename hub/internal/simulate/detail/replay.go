@@ -133,6 +133,9 @@ func (c *replayed) load(open func() (io.ReadCloser, error)) (incident.Header, er
 
 // gather implements crowd.
 func (c *replayed) gather(s *sim) {
+	for _, e := range c.meeting {
+		s.hub.memory.know(e) // also of those who come later
+	}
 	for i, e := range c.meeting {
 		if e.At == 0 {
 			c.meet(s, i)

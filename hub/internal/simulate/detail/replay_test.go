@@ -20,10 +20,11 @@ func opener(text []byte) func() (io.ReadCloser, error) {
 
 // The same people, the same hub, the same decisions, to the nanosecond.
 func TestReplay(t *testing.T) {
-	for _, strategy := range []string{simulate.Rates, simulate.Sleeper, simulate.HitAndRun, simulate.Ring} {
+	for _, strategy := range []string{simulate.Rates, simulate.Sleeper, simulate.HitAndRun, simulate.Ring, simulate.Faulty} {
 		c := small()
 		c.Strategy, c.Stream, c.Silent, c.Straggle, c.Cheaters = strategy, true, 0.01, 0.05, 0.2
 		c.Volunteers, c.Time = 60, 30*time.Minute
+		c.Naive = strategy == simulate.Faulty // then classes are closed on the way
 		var file bytes.Buffer
 		recorded, err := Record(t.Context(), c, &file)
 		if err != nil {

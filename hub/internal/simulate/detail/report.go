@@ -152,7 +152,8 @@ func (s *sim) finishReport() Report {
 	r.Bound, r.ExpectedWrong, r.Overhead = in.account.Bound(), in.account.Expected, in.account.Overhead()
 	r.LiesLeft = r.WrongAccepted - r.LiesRepaired
 	r.LiesOpen = r.LiesTold - r.LiesCaught - r.WrongAccepted
-	r.Stake, r.Time = s.hub.stake, s.now.Seconds()
+	r.Stake, r.Time = s.hub.memory.full, s.now.Seconds()
+	r.Slashed = int64(s.hub.memory.slashed / s.hub.memory.price)
 	r.LiarProfit = s.hub.header.Policy.Gain*r.LiesLeft - r.Slashed
 	r.TimeToDetection = mean(in.detection, int64(r.LiarsCaught))
 	r.SlowestCapture = in.slowest.Seconds()

@@ -71,17 +71,6 @@ func (h *shard) need() int {
 	return n
 }
 
-// believe notes what is known of a device when it is leased a shard.
-func (s *sim) believe(a *attempt) {
-	terms, d := s.hub.policy.Terms, a.dev
-	curve := s.hub.curves[d.class]
-	decision := terms.Decide(curve, d.record)
-	a.risk, a.alone, a.check = curve.Risk(d.record.Verified), !decision.Replicate, decision.Check
-	if a.alone {
-		s.crowd.believed(d.who)
-	}
-}
-
 // draw draws the lots of a shard when its first result is there.
 func (s *sim) draw(a *attempt) {
 	h, terms := a.shard, s.hub.policy.Terms

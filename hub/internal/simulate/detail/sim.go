@@ -3,7 +3,6 @@ package detail
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -62,7 +61,6 @@ type kind uint8
 
 const (
 	plans kind = iota
-	learns
 	joins
 	leaves
 	loses
@@ -114,19 +112,23 @@ func newSim(h incident.Header, c crowd, unlike []map[int]size, w recorder) (*sim
 	if err != nil {
 		return nil, err
 	}
-	caught := int64(math.Round((terms.AuditFloor + terms.Auditors) * trust.Million))
-	stake, err := trust.Stake(caught, h.Policy.Gain)
-	if err != nil {
-		return nil, err
+	largest := int64(0)
+	for i, j := range h.Jobs {
+		largest = max(largest, j.Ops)
+		if unlike != nil {
+			for _, n := range unlike[i] {
+				largest = max(largest, n.ops)
+			}
+		}
 	}
 	s := &sim{
 		crowd: c, record: w, people: map[volunteer.ID]*person{},
 		hub: hub{
-			header: h, policy: trust.Weighed{Terms: terms}, stake: stake,
+			header: h, policy: trust.Weighed{Terms: terms}, memory: newMemory(terms, largest),
 			scheduler: scheduler.Config{
 				LeaseTime: h.Hub.LeaseTime, BackupAfter: h.Hub.BackupAfter, MaxBackups: h.Hub.MaxBackups,
 			},
-			classOf: map[string]int{}, population: trust.NewPopulation(), auditors: h.Hub.Auditors,
+			auditors: h.Hub.Auditors,
 		},
 		report: newReport(h),
 	}
@@ -134,7 +136,10 @@ func newSim(h incident.Header, c crowd, unlike []map[int]size, w recorder) (*sim
 	s.hub.lots.audit = h.Policy.Secret.For("audit")
 	s.hub.lots.pairs = h.Policy.Secret.For("pairs")
 	s.crowd.gather(s)
-	s.learn()
+	s.hub.memory.begin()
+	for _, p := range s.met {
+		s.exclude(p)
+	}
 	for i, j := range h.Jobs {
 		w := &work{Job: j, index: i}
 		if unlike != nil {
@@ -189,8 +194,6 @@ func (s *sim) happen(e event) {
 	switch e.kind {
 	case plans:
 		s.plan()
-	case learns:
-		s.learn()
 	case joins:
 		s.join(e.person)
 	case leaves:
@@ -248,21 +251,18 @@ func (s *sim) account() *trust.Account { return &s.report.account }
 func (s *sim) meet(e incident.Event) *person {
 	p := &person{
 		number: e.Volunteer, id: volunteerID(e.Volunteer), block: e.Block, build: e.Build,
-		born: epoch.Add(e.Created), latency: e.Latency, caught: e.Caught,
+		born: epoch.Add(e.Created), latency: e.Latency,
 	}
 	for i, known := range e.Devices {
 		d := &device{
-			who: p, index: i, serial: s.serial, class: s.hub.class(known.Class), speed: known.Speed, memory: known.Memory,
-			verified: known.Verified,
-			record:   trust.Record{Verified: known.Evidence, At: epoch},
+			who: p, index: i, serial: s.serial, class: known.Class, speed: known.Speed, memory: known.Memory,
 		}
 		s.serial++
-		s.hub.population.Join(known.Class)
-		s.hub.population.Verify(known.Class, 0, known.Verified)
 		p.devices = append(p.devices, d)
+		p.caught = p.caught || known.Caught || e.Caught
 	}
-	if p.caught {
-		s.hub.population.Catch(e.Devices[0].Class, e.Devices[0].Verified)
+	if s.hub.memory.book != nil {
+		s.exclude(p)
 	}
 	s.people[p.id] = p
 	s.met = append(s.met, p)
@@ -277,7 +277,7 @@ func (s *sim) meet(e incident.Event) *person {
 
 // join connects p.
 func (s *sim) join(p *person) {
-	if p.caught || p.here {
+	if p.gone || p.here {
 		return
 	}
 	if p.connected {
@@ -311,7 +311,9 @@ func (s *sim) leave(p *person, lost bool, session int) {
 func (s *sim) depart(p *person) {
 	p.here = false
 	for _, d := range p.devices {
-		s.report.present += s.now - p.since
+		if !d.excluded {
+			s.report.present += s.now - p.since
+		}
 		if d.working != nil {
 			s.abort(d.working)
 		}

@@ -236,11 +236,10 @@ func (x *exporter) strangers() {
 			by[k.Volunteer] = e
 			order = append(order, k.Volunteer)
 		}
-		e.Caught = e.Caught || k.Caught
 		if len(e.Devices) < incident.MaxDevices {
 			lane := laneOf(k.Class)
 			e.Devices = append(e.Devices, incident.Device{
-				Class: x.names.name(lane, k.Class), Speed: 1, Verified: k.Verified, Evidence: min(k.Evidence, float64(k.Verified)),
+				Class: x.names.name(lane, k.Class), Speed: 1, Verified: k.Verified, Evidence: min(k.Evidence, float64(k.Verified)), Caught: k.Caught,
 			})
 		}
 	}

@@ -122,7 +122,7 @@ func TestWrite(t *testing.T) {
 				t.Errorf("volunteer 2: %+v", e)
 			}
 		case e.Kind == incident.Meet && e.Volunteer == 4:
-			if d := e.Devices[0]; !e.Caught || d.Verified != 7 || d.Evidence != 7 || d.Class != "" || e.At != 0 {
+			if d := e.Devices[0]; !d.Caught || d.Verified != 7 || d.Evidence != 7 || d.Class != "" || e.At != 0 {
 				t.Errorf("volunteer 4, whom the hub had known: %+v", e)
 			}
 		}

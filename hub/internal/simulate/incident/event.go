@@ -56,7 +56,7 @@ type Event struct {
 	Created time.Duration `json:"created,omitempty"` // before the beginning when negative
 	Latency time.Duration `json:"latency,omitempty"` // one way
 	Devices []Device      `json:"devices,omitempty"`
-	Caught  bool          `json:"caught,omitempty"` // before the beginning
+	Caught  bool          `json:"caught,omitempty"` // proved wrong before the beginning, with its first device
 
 	// Leave.
 	Lost bool `json:"lost,omitempty"`
@@ -80,6 +80,7 @@ type Device struct {
 	Memory   int64   `json:"memory,omitempty"`
 	Verified int64   `json:"verified,omitempty"` // results found right before the beginning
 	Evidence float64 `json:"evidence,omitempty"` // what of that has not faded
+	Caught   bool    `json:"caught,omitempty"`   // proved wrong before the beginning
 }
 
 // validate checks the event by itself.

@@ -76,7 +76,7 @@ type Hub struct {
 	PlanEvery   time.Duration `json:"plan_every"` // least time between two plans
 	LostAfter   time.Duration `json:"lost_after"` // silence after which a connection is given up
 	Fold        time.Duration `json:"fold"`       // between two rounds
-	Learn       time.Duration `json:"learn"`      // between two looks at the population
+	Learn       time.Duration `json:"learn"`      // of older programs: hubs learn as evidence comes, not by the clock
 	Auditors    int           `json:"auditors"`   // lanes of the operator
 	AuditSpeed  int64         `json:"audit_speed"`
 }
@@ -112,6 +112,8 @@ func (h Header) Validate() error {
 		return fmt.Errorf("until: %d, want 1 to %d", h.Until, MaxTime)
 	case len(h.Jobs) == 0 || len(h.Jobs) > MaxJobs:
 		return fmt.Errorf("jobs: %d, want 1 to %d", len(h.Jobs), MaxJobs)
+	case h.Policy.Replicas != 0 && h.Policy.Assurance != trust.Replicated:
+		return fmt.Errorf("policy.replicas: %d has no meaning with assurance %s", h.Policy.Replicas, h.Policy.Assurance)
 	case h.Policy.Gain < 0 || h.Policy.Gain > 1_000_000_000:
 		return fmt.Errorf("policy.gain: %d, want 0 to 1000000000", h.Policy.Gain)
 	}
