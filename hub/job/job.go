@@ -135,7 +135,12 @@ type Report struct {
 	Loss     *float64 `json:"loss,omitempty"`     // mean training loss of this round
 	Val      *float64 `json:"val,omitempty"`      // mean held-out loss, when this round evaluated
 	Accuracy *float64 `json:"accuracy,omitempty"` // held-out accuracy in 0..1, for classifiers
-	Failed   int      `json:"failed,omitempty"`   // of a map job: inputs whose run did not return, so far
+
+	// Of a map job, so far: how many inputs' runs did not return, how they ended
+	// ("2 ran out of fuel, 1 trapped"), and why the first of them did.
+	Failed       int    `json:"failed,omitempty"`
+	Failures     string `json:"failures,omitempty"`
+	FirstFailure string `json:"first_failure,omitempty"`
 }
 
 // Artifact is one file of a finished job.

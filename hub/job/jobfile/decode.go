@@ -21,6 +21,15 @@ var later = map[string]string{
 	"train.outer":       "is not supported yet: train.method must be sync",
 }
 
+// positive names fields that take a default when they are left out, and for
+// which 0 means nothing. A job.Spec cannot tell the two apart, so a file that
+// says 0 is refused here: whoever asks for no memory is not given 64 MiB.
+var positive = map[string]bool{
+	"model.hidden": true, "train.micro_batch": true,
+	"map.batch": true, "map.fuel": true, "map.memory": true, "map.output": true,
+	"trust.replicas": true,
+}
+
 // decoder walks a syntax tree along a Go value.
 type decoder struct {
 	lines map[string]int // field -> the line it was set on
@@ -64,6 +73,16 @@ var layersType = reflect.TypeFor[job.Layers]()
 
 // value decodes node, found at path, into v.
 func (d *decoder) value(node ast.Node, path string, v reflect.Value) error {
+	if err := d.decode(node, path, v); err != nil {
+		return err
+	}
+	if positive[path] && v.IsZero() {
+		return &Error{Line: line(node), Field: path, Problem: "must be more than 0: leave it out for the default"}
+	}
+	return nil
+}
+
+func (d *decoder) decode(node ast.Node, path string, v reflect.Value) error {
 	d.lines[path] = line(node)
 	switch dst := v.Addr().Interface().(type) {
 	case *job.Decimal:

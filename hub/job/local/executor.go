@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/shoal-compute/shoal/hub/job"
@@ -11,6 +12,11 @@ import (
 	"github.com/shoal-compute/shoal/webgpu/device"
 	"github.com/shoal-compute/shoal/webgpu/program"
 )
+
+// ErrShard means that nobody can compute a shard, on any machine: its program is
+// none, or its inputs do not fit it. Every other error of Execute is this
+// machine's, or of whoever keeps the blobs.
+var ErrShard = errors.New("local: no shard")
 
 // Executor computes shards: programs on one device, modules in a sandbox. It
 // keeps what it has loaded and, until Forget, uploaded blobs: the shards of a
@@ -51,6 +57,18 @@ func (e *Executor) Execute(ctx context.Context, s job.Shard) ([][]byte, error) {
 		}
 		return outputs[0], nil
 	}
+	outputs, err := e.runProgram(ctx, s)
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrShard) || errors.Is(err, fs.ErrNotExist) {
+		return outputs, err
+	}
+	if misfit := e.misfit(ctx, s); errors.Is(misfit, ErrShard) {
+		return nil, misfit
+	}
+	return nil, err
+}
+
+// runProgram runs a shard whose program is one, and not a task.
+func (e *Executor) runProgram(ctx context.Context, s job.Shard) ([][]byte, error) {
 	exe, err := e.program(ctx, s.Program)
 	if err != nil {
 		return nil, err
@@ -114,7 +132,7 @@ func (e *Executor) program(ctx context.Context, h job.Hash) (device.Executable, 
 	}
 	p, err := program.Decode(code)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrShard, err)
 	}
 	exe, err := e.device.Load(p)
 	if err != nil {
@@ -122,6 +140,38 @@ func (e *Executor) program(ctx context.Context, h job.Hash) (device.Executable, 
 	}
 	e.programs[h] = exe
 	return exe, nil
+}
+
+// misfit finds out whether a run failed because the inputs do not fit the
+// program, which devices say each in their own words.
+func (e *Executor) misfit(ctx context.Context, s job.Shard) error {
+	code, err := e.blobs.Get(ctx, s.Program)
+	if err != nil {
+		return err
+	}
+	p, err := program.Decode(code)
+	if err != nil {
+		return err
+	}
+	ports := p.Inputs()
+	if len(s.Inputs) != len(ports) {
+		return fmt.Errorf("%w: %d inputs, the program has %d", ErrShard, len(s.Inputs), len(ports))
+	}
+	values := make([][]byte, len(ports))
+	for i, in := range s.Inputs {
+		if values[i] = in.Data; in.Data == nil {
+			if values[i], err = e.blobs.Get(ctx, in.Blob); err != nil {
+				return err
+			}
+		}
+		if got, want := len(values[i]), ports[i].Type.Bytes(); got != want {
+			return fmt.Errorf("%w: input %s has %d bytes, the program wants %d", ErrShard, ports[i].Name, got, want)
+		}
+	}
+	if err := device.CheckRanges(ports, values); err != nil {
+		return fmt.Errorf("%w: %w", ErrShard, err)
+	}
+	return nil
 }
 
 // blob uploads a blob once.

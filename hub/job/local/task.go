@@ -35,7 +35,7 @@ func (e *Executor) task(ctx context.Context, h job.Hash) (*task, error) {
 	}
 	t := new(task)
 	if t.Task, err = job.DecodeTask(encoded); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrShard, err)
 	}
 	if e.Sandbox == nil {
 		return nil, errors.New("local: the job runs a module, and there is no sandbox here")
@@ -52,6 +52,10 @@ func (t *task) load(ctx context.Context, host sandbox.Host, n int) error {
 	limits := sandbox.Limits{Fuel: t.Fuel, Memory: t.Memory, Output: t.Output}
 	for len(t.modules) < n {
 		m, err := host.Load(ctx, t.code, limits)
+		var refused *sandbox.ModuleError
+		if errors.As(err, &refused) {
+			err = fmt.Errorf("%w: %w", ErrShard, err)
+		}
 		if err != nil {
 			return fmt.Errorf("local: module %v: %w", t.Module, err)
 		}

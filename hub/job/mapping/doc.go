@@ -26,7 +26,9 @@
 // The values shown are the defaults; without a batch, it is smaller where 16
 // outputs would not fit a result. A run that does not return (it trapped, ran
 // out of fuel, exited with an error) is a result like any other: with "keep" it
-// is reported in the job's files, with "fail" the first one ends the job.
+// is reported in the job's files and in its reports (how many ended how, and why
+// the first did), and the job is done all the same; with "fail" the first one
+// ends the job, which has then failed.
 //
 // # Inputs
 //

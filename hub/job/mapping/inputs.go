@@ -16,8 +16,10 @@ import (
 
 const (
 	maxInputs = 1 << 20   // of a job
-	maxInput  = 32 << 20  // bytes of one input
 	maxData   = 256 << 20 // bytes of a text or an archive
+
+	// MaxInput bounds one input, in bytes.
+	MaxInput = 32 << 20
 )
 
 // inputs are what the module is run on.
@@ -42,8 +44,8 @@ func (in *inputs) check(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(data) > maxInput {
-			return job.Fieldf(in.field, "input %d has %d bytes, at most %d are possible", i, len(data), maxInput)
+		if len(data) > MaxInput {
+			return job.Fieldf(in.field, "input %d has %d bytes, at most %d are possible", i, len(data), MaxInput)
 		}
 	}
 	return nil
@@ -166,8 +168,8 @@ func untar(archive []byte) ([][]byte, error) {
 		}
 		// What an archive says of its sizes need not be true of its bytes: a
 		// sparse file can be much larger than what it is stored in.
-		if total += head.Size; head.Size > maxInput || total > maxData {
-			return nil, fmt.Errorf("%q makes it too large: a file may have %d bytes, all together %d", head.Name, maxInput, maxData)
+		if total += head.Size; head.Size > MaxInput || total > maxData {
+			return nil, fmt.Errorf("%q makes it too large: a file may have %d bytes, all together %d", head.Name, MaxInput, maxData)
 		}
 		data, err := io.ReadAll(r)
 		if err != nil {

@@ -90,7 +90,7 @@ func TestSettings(t *testing.T) {
 
 // Every way to be wrong names its field.
 func TestErrors(t *testing.T) {
-	f := files{"m.wasm": "m", "in.txt": "a\n", "empty": "", "bad.tar": strings.Repeat("x", 600), "big": strings.Repeat("x", maxInput+1)}
+	f := files{"m.wasm": "m", "in.txt": "a\n", "empty": "", "bad.tar": strings.Repeat("x", 600), "big": strings.Repeat("x", MaxInput+1)}
 	lines := job.Inputs{Lines: "in.txt"}
 	none := "sha256:" + strings.Repeat("0", 64)
 	tests := []struct {
@@ -145,7 +145,7 @@ func TestErrors(t *testing.T) {
 func TestUntarBounds(t *testing.T) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "big", Size: maxInput + 1}); err != nil {
+	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "big", Size: MaxInput + 1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := untar(b.Bytes()); err == nil || !strings.Contains(err.Error(), `"big" makes it too large`) {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/shoal-compute/shoal/hub/job"
 )
@@ -27,6 +28,7 @@ const (
 type results struct {
 	totals
 	segments []segment
+	first    string // why the first run that did not return failed
 }
 
 type segment struct {
@@ -44,6 +46,17 @@ type totals struct {
 }
 
 func (t *totals) returned() int { return t.Statuses[Word(job.Returned)] }
+
+// failures counts the runs that did not return by how they ended, in words.
+func (t *totals) failures() string {
+	var list []string
+	for s, word := range words {
+		if n := t.Statuses[word]; n > 0 && job.Status(s) != job.Returned {
+			list = append(list, fmt.Sprintf("%d %v", n, job.Status(s)))
+		}
+	}
+	return strings.Join(list, ", ")
+}
 
 // room refuses outcomes that would make too much.
 func (r *results) room(outcomes []job.Outcome) error {
@@ -68,6 +81,9 @@ func (r *results) add(o job.Outcome) {
 	last.size = len(last.data)
 	if r.Statuses == nil {
 		r.Statuses = map[string]int{}
+	}
+	if o.Status != job.Returned && r.first == "" {
+		r.first = fmt.Sprintf("input %d %s", r.Inputs, Reason(o))
 	}
 	r.Inputs++
 	r.Statuses[Word(o.Status)]++

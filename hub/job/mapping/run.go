@@ -102,7 +102,8 @@ func (r *run) Fold(ctx context.Context, outputs [][][]byte) (job.Report, error) 
 	}
 	report := job.Report{
 		Round: r.round.Index, Step: r.results.Inputs, Steps: r.inputs.count,
-		Failed: r.results.Inputs - r.results.returned(),
+		Failed:   r.results.Inputs - r.results.returned(),
+		Failures: r.results.failures(), FirstFailure: r.results.first,
 	}
 	r.round = round
 	return report, nil

@@ -117,7 +117,8 @@ func TestLines(t *testing.T) {
 	}
 
 	report, err := r.Fold(t.Context(), compute(t, r, upper))
-	if want := (job.Report{Step: 4, Steps: 4, Failed: 1}); err != nil || report != want {
+	if want := (job.Report{Step: 4, Steps: 4, Failed: 1, Failures: "1 exited with an error",
+		FirstFailure: "input 2 exited with an error after 104 instructions: no q, please"}); err != nil || report != want {
 		t.Errorf("report %+v, %v; want %+v", report, err, want)
 	}
 	got := finish(t, r, upper)
@@ -248,6 +249,46 @@ func TestCheckpoints(t *testing.T) {
 		if _, err := r.Fold(t.Context(), compute(t, r, grow)); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A report says how runs failed so far, and why the first did, also after the
+// hub was restarted in between.
+func TestFailures(t *testing.T) {
+	m := job.Map{
+		Inputs: job.Inputs{Range: job.Range{From: 0, To: 150, Step: 1}},
+		Output: job.MaxTaskOutput, Batch: 1, // so that there are rounds
+	}
+	fail := func(in []byte) job.Outcome {
+		switch string(in) {
+		case "3 4":
+			return job.Outcome{Status: job.OutOfFuel, Fuel: 7}
+		case "4 5", "149 150":
+			return job.Outcome{Status: job.Trapped, Fuel: 8, Output: []byte("oh")}
+		}
+		return job.Outcome{Status: job.Returned, Fuel: 9, Output: in}
+	}
+	e := env(files{"m.wasm": "m"})
+	r := start(t, m, e, nil)
+	var last job.Report
+	rounds := 0
+	for ; !r.Round().Done; rounds++ {
+		var err error
+		if last, err = r.Fold(t.Context(), compute(t, r, fail)); err != nil {
+			t.Fatal(err)
+		}
+		const first = "input 3 ran out of fuel after 7 instructions"
+		if counts := last.Failures; last.FirstFailure != first || last.Failed < 3 && counts != "1 trapped, 1 ran out of fuel" {
+			t.Errorf("round %d: %+v", last.Round, last)
+		}
+		c, err := r.Checkpoint(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r = start(t, m, e, c.Record)
+	}
+	if rounds < 2 || last.Failed != 3 || last.Failures != "2 trapped, 1 ran out of fuel" {
+		t.Errorf("%d rounds, at last %+v", rounds, last)
 	}
 }
 
