@@ -153,7 +153,7 @@ func (w *Worker) respond(r *replay) {
 }
 
 func (w *Worker) decline(token []byte, id [32]byte, why string) {
-	if w.link != nil {
+	if w.ready() {
 		w.say(protocol.Response{Token: token, Case: id, Refusal: protocol.Clip(why)})
 	}
 }

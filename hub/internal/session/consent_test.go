@@ -74,11 +74,13 @@ func TestHelloAloneIsNobody(t *testing.T) {
 			protocol.GetBlob{},
 			protocol.Unfit{Lanes: []protocol.Lane{{Lane: "cpu"}}},
 			protocol.Response{Token: []byte("token")},
-			protocol.Welcome{},
-			p.hello(),
 		} {
 			p.send(m)
 			p.refused(protocol.CodeConsentRequired)
+		}
+		for _, m := range []protocol.Message{p.hello(), protocol.Welcome{}} { // never to be said here
+			p.send(m)
+			p.refused(protocol.CodeUnexpected)
 		}
 		p.send(protocol.Error{Code: protocol.CodeUnknownType, Message: "no matter"})
 		if n := d.volunteers(); n != 0 {
@@ -128,8 +130,10 @@ func TestNoConsentForLong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			atDesk(t, func(t *testing.T, d *desk) {
-				time.Sleep(helloTimeout / 2)
-				p := d.greeted("p")
+				p := d.call("p")
+				time.Sleep(helloTimeout / 2) // the time for hello is another
+				p.send(p.hello())
+				next[protocol.Welcome](p)
 				start := time.Now()
 				for range 5 {
 					time.Sleep(helloTimeout / 6)

@@ -96,14 +96,18 @@ func TestErrorOfTheVolunteer(t *testing.T) {
 		if n := d.volunteers(); n != 0 {
 			t.Errorf("%d volunteers are here, want none", n)
 		}
+		q := d.greeted("q")
+		q.send(protocol.Error{Code: protocol.CodeVersion, Message: "not mine", Fatal: true})
+		q.hungUp()
 	})
 }
 
 func TestGoodbye(t *testing.T) {
 	atDesk(t, func(_ *testing.T, d *desk) {
-		p := d.agreed("p")
-		p.send(protocol.Goodbye{Reason: "enough"})
-		p.hungUp()
+		for _, p := range []*peer{d.agreed("p"), d.greeted("q")} {
+			p.send(protocol.Goodbye{Reason: "enough"})
+			p.hungUp()
+		}
 	})
 }
 

@@ -2,8 +2,9 @@
 //
 // It owns the order of the conversation and everything that is checked before
 // the engine hears of it: versions, the consent record and its signature,
-// whose a lease is, a result's signature. It refuses to know what becomes of
-// results, and how frames travel.
+// whose a lease is, a result's signature. Keys are public: the engine does not
+// hear of a volunteer at all before a consent proves that its key is its own.
+// It refuses to know what becomes of results, and how frames travel.
 //
 // Each session has two goroutines: one receives and acts, the other sends what
 // the engine has to say. Handle owns both and returns when both have ended. A
@@ -20,7 +21,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -40,7 +40,7 @@ type Config struct {
 	Name   string // the hub's name, for people
 
 	MaxConsent   time.Duration // a consent counts no longer than this
-	HelloTimeout time.Duration // a peer that has not said hello by then is let go
+	HelloTimeout time.Duration // a peer that has not said hello by then is let go, and so is one that shows no consent for so long after the welcome
 	SendTimeout  time.Duration // a peer that does not take a message for so long is let go
 	StatusEvery  time.Duration // between status updates
 
@@ -64,13 +64,14 @@ type session struct {
 	conn   protocol.Conn
 	log    *slog.Logger
 
-	nonce  [32]byte
-	member *engine.Member
-	id     volunteer.ID
-	lanes  int       // devices in hello
-	agreed time.Time // end of the consent; zero before the first
-	faults int
-	unfits int // unfit messages
+	nonce   [32]byte
+	id      volunteer.ID // as hello says; proved by the first consent
+	agent   string
+	devices []engine.Device
+	member  *engine.Member // nil before the first consent that counts
+	agreed  time.Time      // end of the consent
+	faults  int
+	unfits  int // unfit messages
 
 	status chan []byte // cap 1: the newest status, shared
 }
@@ -93,6 +94,9 @@ func (h *Hub) handle(ctx context.Context, conn protocol.Conn) error {
 		sender.Wait()
 	}()
 	if err := s.greet(ctx); err != nil {
+		return s.farewell(ctx, err)
+	}
+	if err := s.await(ctx); err != nil {
 		return s.farewell(ctx, err)
 	}
 	h.add(s)
@@ -147,97 +151,37 @@ func fatal(code protocol.Code, format string, args ...any) error {
 	return &protocol.Error{Code: code, Message: protocol.Clip(fmt.Sprintf(format, args...)), Fatal: true}
 }
 
-// greet exchanges hello and welcome.
-func (s *session) greet(ctx context.Context) error {
-	timed, cancel := context.WithTimeout(ctx, s.config.HelloTimeout)
-	defer cancel()
-	m, err := s.conn.Receive(timed)
-	if frame := (*protocol.FrameError)(nil); errors.As(err, &frame) {
-		return fatal(frame.Code, "hello: %s", frame.Detail)
-	}
-	if err != nil {
-		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-			return fatal(protocol.CodeUnexpected, "no hello for %v", s.config.HelloTimeout)
-		}
-		return err
-	}
-	hello, ok := m.(protocol.Hello)
-	if !ok {
-		return fatal(protocol.CodeUnexpected, "%v before hello", m.Type())
-	}
-	if hello.MinVersion > protocol.Version || hello.MaxVersion < protocol.Version {
-		return fatal(protocol.CodeVersion, "this hub speaks version %d, not %d to %d", protocol.Version, hello.MinVersion, hello.MaxVersion)
-	}
-	devices, err := devicesOf(hello)
-	if err != nil {
-		return fatal(protocol.CodeMalformed, "hello: %v", err)
-	}
-	if _, err := io.ReadFull(s.config.Rand, s.nonce[:]); err != nil {
-		return err
-	}
-	s.id, s.lanes = hello.Volunteer, len(devices)
-	s.log = s.log.With("volunteer", s.id.Short())
-	s.member, err = s.config.Engine.Join(ctx, s.id, hello.Agent, block(s.conn), devices)
-	if errors.Is(err, engine.ErrStopping) {
-		return fatal(protocol.CodeClosing, "the hub is going; connect again later")
-	}
-	if err != nil {
-		return errors.Join(err, s.send(ctx, protocol.Error{Code: protocol.CodeInternal, Message: "the hub has failed", Fatal: true}))
-	}
-	return s.send(ctx, protocol.Welcome{Version: protocol.Version, Nonce: s.nonce, Hub: s.config.Name, Now: s.config.Now()})
-}
-
-// block is the network block the peer is in, if its transport knows.
-func block(conn protocol.Conn) string {
-	peer, ok := conn.(interface{ RemoteAddr() string })
-	if !ok {
-		return ""
-	}
-	at, err := netip.ParseAddrPort(peer.RemoteAddr())
-	if err != nil {
-		return ""
-	}
-	return engine.Block(at.Addr())
-}
-
-func devicesOf(hello protocol.Hello) ([]engine.Device, error) {
-	if len(hello.Devices) == 0 {
-		return nil, errors.New("no devices")
-	}
-	devices := make([]engine.Device, len(hello.Devices))
-	for i, d := range hello.Devices {
-		if d.Lane == "" || len(d.Lane) > maxLane {
-			return nil, fmt.Errorf("device %d: lane name of %d bytes, want 1 to %d", i, len(d.Lane), maxLane)
-		}
-		devices[i] = engine.Device{
-			Lane: d.Lane, Detail: d.Detail,
-			Threads: int(min(d.Threads, 1<<20)), Memory: int64(min(d.Memory, 1<<60)),
-		}
-	}
-	return devices, nil
-}
-
 // receive acts on messages until the session ends.
 func (s *session) receive(ctx context.Context) error {
 	for {
 		m, err := s.conn.Receive(ctx)
-		if frame := (*protocol.FrameError)(nil); errors.As(err, &frame) {
-			err = s.refuse(ctx, frame.Code, nil, "%s", frame.Detail)
-		} else if err == nil {
-			faults := s.faults
-			err = s.act(ctx, m)
-			if s.faults == faults {
-				s.faults = 0
-			}
-		}
-		if err != nil {
+		if err := s.take(ctx, m, err); err != nil {
 			return err
 		}
 	}
 }
 
+// take acts on what was received, and counts what was wrong with it.
+func (s *session) take(ctx context.Context, m protocol.Message, err error) error {
+	if frame := (*protocol.FrameError)(nil); errors.As(err, &frame) {
+		return s.refuse(ctx, frame.Code, nil, "%s", frame.Detail)
+	}
+	if err != nil {
+		return err
+	}
+	faults := s.faults
+	err = s.act(ctx, m)
+	if s.faults == faults {
+		s.faults = 0
+	}
+	return err
+}
+
 func (s *session) act(ctx context.Context, m protocol.Message) error {
 	s.log.Debug("received", "message", m.Type())
+	if s.member == nil {
+		return s.actUnproved(ctx, m)
+	}
 	switch m := m.(type) {
 	case protocol.Consent:
 		return s.consent(ctx, m)
@@ -271,30 +215,6 @@ func (s *session) act(ctx context.Context, m protocol.Message) error {
 	return s.refuse(ctx, protocol.CodeUnexpected, nil, "%v has no place here", m.Type())
 }
 
-// consent checks a record and lets leases begin.
-func (s *session) consent(ctx context.Context, m protocol.Consent) error {
-	now := s.config.Now()
-	switch {
-	case !protocol.VerifyConsent(s.id, s.nonce, m):
-		return s.refuse(ctx, protocol.CodeBadSignature, nil, "consent: the signature does not cover this record and this connection's nonce")
-	case m.Origin == "" || m.Runs == "":
-		return s.refuse(ctx, protocol.CodeConsentInvalid, nil, "consent: origin and runs must say where it was given and to what")
-	case m.Issued.After(now.Add(clockSkew)):
-		return s.refuse(ctx, protocol.CodeConsentInvalid, nil, "consent: issued in the future")
-	case !m.Expires.After(now):
-		return s.refuse(ctx, protocol.CodeConsentInvalid, nil, "consent: expired")
-	}
-	s.agreed = m.Expires
-	if latest := now.Add(s.config.MaxConsent); latest.Before(s.agreed) {
-		s.agreed = latest
-	}
-	if err := s.send(ctx, protocol.Consented{Expires: s.agreed}); err != nil {
-		return err
-	}
-	s.member.Consent(s.agreed)
-	return nil
-}
-
 // unfit notes lanes that failed on the volunteer's machine. What they are
 // called is the volunteer's word: it is shown and logged, and nothing else.
 func (s *session) unfit(ctx context.Context, m protocol.Unfit) error {
@@ -322,9 +242,9 @@ func (s *session) response(ctx context.Context, m protocol.Response) error {
 func (s *session) want(ctx context.Context, m protocol.Want) error {
 	switch {
 	case !s.agreed.After(s.config.Now()):
-		return s.refuse(ctx, protocol.CodeConsentRequired, nil, "want: no consent, or it has expired")
-	case m.Device >= uint64(s.lanes):
-		return s.refuse(ctx, protocol.CodeUnexpected, nil, "want: device %d of %d", m.Device, s.lanes)
+		return s.refuse(ctx, protocol.CodeConsentRequired, nil, "want: the consent has expired")
+	case m.Device >= uint64(len(s.devices)):
+		return s.refuse(ctx, protocol.CodeUnexpected, nil, "want: device %d of %d", m.Device, len(s.devices))
 	}
 	err := s.member.Want(int(m.Device), int(min(m.Count, 1<<16)))
 	if errors.Is(err, engine.ErrDenied) {
