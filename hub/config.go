@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/engine"
@@ -63,6 +64,11 @@ type Config struct {
 	// because somebody whose word its results rest on has been proved wrong; 0:
 	// never. As long it keeps its checkpoints.
 	Mend time.Duration
+
+	// TrustProxy names networks of proxies before this hub: they are believed to
+	// say in X-Forwarded-For where a volunteer is. Anybody else is where its
+	// connection comes from.
+	TrustProxy []netip.Prefix
 
 	CheckpointEvery int           // rounds between a job's checkpoints
 	MaxRunning      int           // jobs that run at the same time

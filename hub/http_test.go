@@ -6,10 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -66,6 +70,109 @@ func (a *api) do(method, path, body string, header ...string) answer {
 
 func (a *api) bearer() []string { return []string{"Authorization", "Bearer " + a.key} }
 
+// A job that stands still says what for, to whoever asks and whoever watches,
+// and goes on when that has come.
+func TestWaitingJob(t *testing.T) {
+	a := start(t)
+	a.x.Join(cluster.NewVolunteer("ann"))
+	id := a.x.Submit(cluster.ChainFile("waiting", 1, 1, 2))
+	ctx, cancel := context.WithTimeout(t.Context(), cluster.Patience)
+	defer cancel()
+	const want = "1 more volunteer: 1 is here"
+	waited := false
+	err := a.x.Client.Watch(ctx, id, func(ev client.Event) error {
+		if ev.Waiting == want && !waited {
+			waited = true
+			if j, err := a.x.Client.Job(ctx, id); err != nil || j.Waiting != want {
+				t.Errorf("the job waits for %q, %v, want %q", j.Waiting, err, want)
+			}
+			a.x.Join(cluster.NewVolunteer("bob"))
+		}
+		return nil
+	})
+	if err != nil || !waited {
+		t.Errorf("it did not wait: %v", err)
+	}
+	a.x.Done(id, "waiting", 1, 1, 2)
+	if j, err := a.x.Client.Job(ctx, id); err != nil || j.Waiting != "" {
+		t.Errorf("a job that is done waits for %q, %v", j.Waiting, err)
+	}
+}
+
+// Lists of jobs are cut into pages, which together are all of them.
+func TestJobPages(t *testing.T) {
+	a := start(t)
+	var ids []string // the newest first
+	for i := range 5 {
+		ids = append([]string{a.x.Submit(cluster.ChainFile(fmt.Sprint("page ", i), 1, 1, 1))}, ids...)
+	}
+	list := func(query string) (got []string, next string) {
+		t.Helper()
+		resp := a.do("GET", "/api/v1/jobs?"+query, "")
+		var page struct {
+			Jobs []struct{ ID string }
+			Next string
+		}
+		if err := json.Unmarshal(resp.body, &page); err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%s: %d %s, %v", query, resp.StatusCode, resp.body, err)
+		}
+		for _, j := range page.Jobs {
+			got = append(got, j.ID)
+		}
+		return got, page.Next
+	}
+	for query, want := range map[string][]string{
+		"": ids, "limit=5": ids, "limit=2": ids[:2], "limit=1000&before=" + ids[1]: ids[2:],
+		"limit=2&before=" + ids[2]: ids[3:], "before=" + ids[4]: nil, "state=done": nil,
+	} {
+		got, next := list(query)
+		if !slices.Equal(got, want) || (next != "") != (query == "limit=2") {
+			t.Errorf("%q lists %v and then %q, want %v", query, got, next, want)
+		}
+	}
+	for limit, want := range map[int][]string{3: ids[:3], 5: ids, 6: ids} {
+		jobs, more, err := a.x.Client.NewestJobs(t.Context(), limit)
+		var got []string
+		for _, j := range jobs {
+			got = append(got, j.ID)
+		}
+		if err != nil || !slices.Equal(got, want) || more != (limit < 5) {
+			t.Errorf("the newest %d are %v, more %t, %v; want %v", limit, got, more, err, want)
+		}
+	}
+}
+
+// A body that nobody wants is not waited for: whoever has no key cannot hold a
+// connection by never sending one.
+func TestUnwantedBody(t *testing.T) {
+	a := start(t)
+	blob := "/blob/" + strings.Repeat("00", 32)
+	for line, status := range map[string]string{
+		"POST /api/v1/jobs": "401", "POST /blob": "401", "PUT " + blob: "401", "DELETE /api/v1/jobs/x": "401",
+		"GET " + blob: "404", "POST /": "200", "PATCH /api/v1/jobs": "405", "POST /api/v2": "404",
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", a.x.Hub.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			// Less than any route waits for a body that is welcome.
+			if err := conn.SetDeadline(time.Now().Add(25 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, line+" HTTP/1.1\r\nHost: hub\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			all, err := io.ReadAll(conn) // to the end of the connection
+			if err != nil || !bytes.HasPrefix(all, []byte("HTTP/1.1 "+status+" ")) {
+				t.Errorf("answered by %q, %v, want %s and the end", all, err, status)
+			}
+		})
+	}
+}
+
 func TestProblems(t *testing.T) {
 	a := start(t)
 	chain := string(cluster.ChainFile("x", 1, 1, 1))
@@ -95,6 +202,9 @@ func TestProblems(t *testing.T) {
 		"no disputes":          {"GET", "/api/v1/jobs/nobody/disputes", "", false, 404, ""},
 		"bad ledger":           {"GET", "/api/v1/volunteers/ann/ledger", "", false, 400, "id"},
 		"cancel no job":        {"DELETE", "/api/v1/jobs/nobody", "", true, 404, ""},
+		"too many jobs":        {"GET", "/api/v1/jobs?limit=1001", "", false, 400, "limit"},
+		"jobs before no job":   {"GET", "/api/v1/jobs?before=nobody", "", false, 400, "before"},
+		"no such state":        {"GET", "/api/v1/jobs?state=ready", "", false, 400, "state"},
 		"bad limit":            {"GET", "/api/v1/volunteers?limit=0", "", false, 400, "limit"},
 		"huge limit":           {"GET", "/api/v1/leaderboard?limit=1001", "", false, 400, "limit"},
 		"bad volunteer":        {"GET", "/api/v1/volunteers/ann/transactions", "", false, 400, "id"},

@@ -109,7 +109,7 @@ func New(c Config) (_ *Hub, err error) {
 	}
 	h.sessions = session.NewHub(session.Config{
 		Engine: h.engine, Signer: signer, Blobs: files, Name: c.Name,
-		MaxConsent: c.MaxConsent, HelloTimeout: 10 * time.Second, SendTimeout: time.Minute, StatusEvery: c.StatusEvery,
+		MaxConsent: c.MaxConsent, HelloTimeout: helloTimeout, SendTimeout: time.Minute, StatusEvery: c.StatusEvery,
 		Log: c.Log, Now: c.Now, Rand: c.Rand,
 	})
 	// The last thing that can go wrong is told before a key is announced that
@@ -124,7 +124,7 @@ func New(c Config) (_ *Hub, err error) {
 	h.server = &http.Server{
 		Handler: httpapi.New(h.conns, httpapi.Config{
 			Engine: h.engine, Blobs: files, Archive: records, Connect: h.sessions.Handle, Site: c.Site, Name: c.Name,
-			KeyHash: keyHash, Ping: c.Ping, MaxUpload: c.MaxUpload, Log: c.Log,
+			KeyHash: keyHash, Proxies: c.TrustProxy, Ping: c.Ping, MaxUpload: c.MaxUpload, Log: c.Log,
 		}),
 		ReadHeaderTimeout: 10 * time.Second, // the rest of a request has a deadline by its route
 		IdleTimeout:       2 * time.Minute,
@@ -144,6 +144,10 @@ func (h *Hub) Addr() net.Addr { return h.listener.Addr() }
 // Connect takes a volunteer that is connected by other means than the
 // network: a protocol.Pipe. Run must be running, or about to.
 func (h *Hub) Connect(conn protocol.Conn) { h.sessions.Handle(h.conns, conn) }
+
+// helloTimeout is how long a volunteer may take to say hello, and again to show
+// its consent: as long as a worker waits for the answers.
+const helloTimeout = 30 * time.Second
 
 // drain is how long requests under way may take when the hub stops.
 const drain = 5 * time.Second

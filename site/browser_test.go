@@ -317,7 +317,7 @@ func TestTrust(t *testing.T) {
 	p.until(`document.getElementById("receipts").pathname === "/api/v1/jobs/j1/receipts"`)
 	p.text("#disputed", "2 disputes between results that differed")
 	p.click("#disputed")
-	p.text("#disputelist li:nth-child(1) span", "Round 3, shard 5: cdcdcdcd did not answer.")
+	p.text("#disputelist li:nth-child(1) span", "Round 3, shard 5: cdcdcdcd did not answer, and an audit proved it wrong.")
 	p.text("#disputelist li:nth-child(2) span", "Round 2, shard 4: op 17 (matmul) differs; efefefef is proved wrong.")
 	p.until(`document.querySelector("#disputelist a").pathname === "/blob/99"`)
 	p.pictures("trust")
@@ -325,6 +325,35 @@ func TestTrust(t *testing.T) {
 	p.click("#jobs li:nth-child(2) button")
 	p.until(`shoal.job === "j2" && document.getElementById("disputes").hidden`)
 	p.text("#verified-how", "Verified: each result by 2 volunteers that agree, overhead 104 %.")
+}
+
+// A job that stands still says what for, and what was audited where replicas
+// were asked for.
+func TestWaitingJob(t *testing.T) {
+	hub := newFakeHub(t)
+	hub.withJobs(`[{"id":"j5","name":"alone","kind":"train","state":"running","step":1,"steps":9,
+		"waiting":"2 more volunteers that look unrelated: 3 are here",
+		"trust":{"assurance":"replicated","weighed":true,"accepted":4,"audited":3,"bound":0,"overhead":1,"instead":"3 audited instead of replicated, for want of volunteers"},
+		"spec":{"trust":{"replicas":5}}}]`)
+	p := open(t, hub.URL)
+	p.text("#jobabout", "training · step 1 of 9 · waits for 2 more volunteers that look unrelated: 3 are here")
+	p.text("#verified-how", "Verified: weighed, by at least 5 volunteers, bound 0 on the risk of a wrong result, 3 of 4 audited, overhead 100 %. 3 audited instead of replicated, for want of volunteers.")
+	p.pictures("waiting")
+}
+
+// The page asks for the newest jobs, and besides for those that run and for the
+// one that is looked at.
+func TestOlderJobs(t *testing.T) {
+	hub := newFakeHub(t)
+	hub.withJobs(`[{"id":"new","kind":"train","state":"queued"}], "next": "new"`)
+	hub.withOlder(`{"id":"old","kind":"train","state":"done"}`, `{"id":"going","kind":"train","state":"running"}`)
+	p := open(t, hub.URL)
+	p.until(`shoal.job === "going" && shoal.jobs.length === 2 && !document.getElementById("older").hidden`)
+	p.pictures("older")
+	p = open(t, hub.URL+"/?job=old")
+	p.until(`shoal.job === "old" && shoal.jobs.length === 3`)
+	p = open(t, hub.URL+"/?job=none")
+	p.until(`shoal.job === "going" && shoal.jobs.length === 2`)
 }
 
 func TestMapJob(t *testing.T) {
@@ -564,6 +593,8 @@ type fakeHub struct {
 	mu       sync.Mutex
 	isDown   bool
 	jobs     string
+	old      string // one that is not listed
+	running  string // one that is listed only among those that run
 	requests map[string]int
 	messages []told
 }
@@ -596,7 +627,7 @@ const twoDisputes = `{"disputes":[
 	{"shard":16777219,"round":1,"index":3,"op":17,"op_name":"matmul","evidence":"/blob/98","parties":[
 		{"volunteer":"efefefefefefefef","at_fault":true,"absent":false},{"volunteer":"cdcdcdcdcdcdcdcd","at_fault":false,"absent":false}]},
 	{"shard":33554436,"round":2,"index":4,"op":-1,"op_name":"","evidence":"/blob/99","parties":[
-		{"volunteer":"efefefefefefefef","at_fault":false,"absent":false},{"volunteer":"cdcdcdcdcdcdcdcd","at_fault":true,"absent":true}]}]}`
+		{"volunteer":"efefefefefefefef","at_fault":false,"absent":false},{"volunteer":"cdcdcdcdcdcdcdcd","at_fault":true,"absent":true,"refuted":true}]}]}`
 
 // serveLedger explains the account of the stand-in's key.
 func serveLedger(w http.ResponseWriter, r *http.Request) {
@@ -627,8 +658,23 @@ func newFakeHub(t *testing.T) *fakeHub {
 		http.ServeFile(w, r, "testdata/worker.js")
 	})
 	mux.HandleFunc("POST /fake/told", hub.serveTold)
-	mux.HandleFunc("GET /api/v1/jobs", hub.api(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"jobs":%s}`, hub.jobs) }))
-	mux.HandleFunc("GET /api/v1/stats", hub.api(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"volunteers":12}`) }))
+	mux.HandleFunc("GET /api/v1/jobs", hub.api(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("state") == "running" {
+			fmt.Fprintf(w, `{"jobs":[%s]}`, hub.running)
+			return
+		}
+		fmt.Fprintf(w, `{"jobs":%s}`, hub.jobs)
+	}))
+	mux.HandleFunc("GET /api/v1/jobs/{id}", hub.api(func(w http.ResponseWriter, r *http.Request) {
+		if r.PathValue("id") != "old" || hub.old == "" {
+			http.Error(w, "no such job", http.StatusNotFound)
+			return
+		}
+		fmt.Fprint(w, hub.old)
+	}))
+	mux.HandleFunc("GET /api/v1/stats", hub.api(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"volunteers":12,"jobs_running":%d}`, min(len(hub.running), 1))
+	}))
 	mux.HandleFunc("GET /api/v1/jobs/{id}/events", hub.serveEvents)
 	mux.HandleFunc("GET /api/v1/volunteers/{id}/ledger", hub.api(serveLedger))
 	mux.HandleFunc("GET /api/v1/jobs/{id}/disputes", hub.api(func(w http.ResponseWriter, r *http.Request) {
@@ -724,6 +770,14 @@ func (h *fakeHub) withJobs(jobs string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.jobs = jobs
+}
+
+// withOlder gives the hub a job that it does not list, and one that it lists
+// only among those that run.
+func (h *fakeHub) withOlder(old, running string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.old, h.running = old, running
 }
 
 func (h *fakeHub) told() []told {

@@ -303,7 +303,7 @@ function showJob() {
   set("jobstate", JOB_STATES[job.state] ?? job.state);
   $("jobstate").dataset.state = job.state;
   const accuracy = hub.reports.findLast((r) => Number.isFinite(r.accuracy))?.accuracy;
-  set("jobabout", [job.about, ...progress(job, step),
+  set("jobabout", [job.about, ...progress(job, step), job.waiting && `waits for ${job.waiting}`,
     accuracy === undefined ? "" : `accuracy ${(100 * accuracy).toFixed(1)} %`, job.error].filter(Boolean).join(" · "));
   set("training-title", job.kind === "map" ? "Computation" : "Training");
   $("curve").hidden = job.kind === "map";
@@ -315,7 +315,9 @@ function progress(job, step) {
   if (!job.steps) return [];
   if (job.kind !== "map") return [`step ${whole(step)} of ${whole(job.steps)}`];
   const failed = hub.reports.reduce((most, r) => Math.max(most, r.failed ?? 0), job.failed);
-  return [`${whole(step)} of ${plural(job.steps, "input")} done`, failed > 0 ? `${whole(failed)} failed` : ""];
+  const told = hub.reports.findLast((r) => r.failures) ?? job;
+  const why = told.failures ? `: ${told.failures}; ${told.first_failure}` : "";
+  return [`${whole(step)} of ${plural(job.steps, "input")} done`, failed > 0 ? `${whole(failed)} failed${why}` : ""];
 }
 
 // showTrust says how the job's results are verified, and where the proof is.
@@ -344,6 +346,7 @@ function newDispute() {
 
 function showJobs() {
   $("list").hidden = hub.jobs.length === 0;
+  $("older").hidden = !hub.older;
   fill($("jobs"), hub.jobs, newRow, (row, job) => {
     const button = row.firstElementChild;
     button.dataset.id = job.id;

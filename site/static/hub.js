@@ -2,14 +2,15 @@
 // there are. Reading only, over the public HTTP API. The one place that knows
 // the API's field names; the rest of the page sees the shapes below.
 //
-//   Job:     {id, name, kind, about, state, step, steps, failed, fraction, replicas, repairs, trust?}
-//   Trust:   {assurance, weighed, accepted, audited, bound, overhead}
-//   Report:  {step, loss?, val?, accuracy?, failed?}
-//   Dispute: {shard, op, name, evidence, parties: [{id, lost, absent, reason}]}
+//   Job:     {id, name, kind, about, state, step, steps, failed, failures, first_failure, fraction, waiting, replicas, repairs, trust?}
+//   Trust:   {assurance, weighed, accepted, audited, instead?, bound, overhead}
+//   Report:  {step, loss?, val?, accuracy?, failed?, failures?, first_failure?}
+//   Dispute: {shard, op, name, evidence, parties: [{id, lost, absent, refuted, reason}]}
 //   Account: {credit, stake, whole, moves: [{at, job, shard, why, credit, stake}]}
 
 const EVERY = 4000; // ms between looks while the page is seen
 const HIDDEN = 30000; // and while it is not
+const LISTED = 20; // jobs asked for
 const SLOWEST = 30000; // longest wait between tries when the hub does not answer
 
 export class Hub {
@@ -19,6 +20,7 @@ export class Hub {
     this.changed = changed;
     this.reachable = null; // null until the first answer
     this.jobs = [];
+    this.older = false; // there are more jobs than these
     this.volunteers = null;
     this.name = "";
     this.selected = null; // id of the job whose reports are followed
@@ -41,8 +43,9 @@ export class Hub {
     if (this.looking) return;
     this.looking = true;
     try {
-      const [jobs, stats] = await Promise.all([this.get("/api/v1/jobs"), this.get("/api/v1/stats")]);
-      this.jobs = (jobs.jobs ?? []).map(readJob);
+      const [newest, stats] = await Promise.all([this.get(`/api/v1/jobs?limit=${LISTED}`), this.get("/api/v1/stats")]);
+      this.jobs = await this.withOlder((newest.jobs ?? []).map(readJob), stats);
+      this.older = newest.next !== undefined;
       this.volunteers = stats.volunteers ?? null;
       this.name = stats.hub ?? "";
       this.failures = 0;
@@ -59,6 +62,24 @@ export class Hub {
     const wait = this.reachable ? (document.hidden ? HIDDEN : EVERY) : Math.min(SLOWEST, 1000 * 2 ** Math.min(this.failures - 1, 5));
     this.timer = setTimeout(() => this.look(), wait);
     this.changed();
+  }
+
+  // withOlder adds to the newest jobs those that matter although they are older:
+  // the ones that run, and the one that is shown.
+  async withOlder(jobs, stats) {
+    const add = (more) => jobs.push(...more.filter((m) => !jobs.some((j) => j.id === m.id)));
+    if ((stats.jobs_running ?? 0) > jobs.filter((j) => j.state === "running").length) {
+      const running = await this.get(`/api/v1/jobs?state=running&limit=${LISTED}`);
+      add((running.jobs ?? []).map(readJob));
+    }
+    if (this.selected !== null && !jobs.some((j) => j.id === this.selected)) {
+      try {
+        add([readJob(await this.get(`/api/v1/jobs/${encodeURIComponent(this.selected)}`))]);
+      } catch {
+        // there is none: another is shown
+      }
+    }
+    return jobs;
   }
 
   // lookAtDisputes asks again until the job has ended: then there are no more.
@@ -164,7 +185,8 @@ function readJob(j) {
     id: j.id, name: j.name || j.id, kind: j.kind, state: j.state, step, steps,
     about: arch ? `${KINDS[j.kind] ?? j.kind} ${arch}${size}` : KINDS[j.kind] ?? j.kind ?? "",
     fraction: j.state === "done" ? 1 : steps > 0 ? step / steps : 0,
-    failed: j.failed ?? 0, error: j.error ?? "",
+    failed: j.failed ?? 0, failures: j.failures ?? "", first_failure: j.first_failure ?? "", error: j.error ?? "",
+    waiting: j.waiting ?? "",
     replicas: j.spec?.trust?.replicas || 1, repairs: j.repairs ?? 0, trust: j.trust,
   };
 }
@@ -172,7 +194,7 @@ function readJob(j) {
 function readDispute(d) {
   return {
     shard: d.shard, op: d.op, name: d.op_name, evidence: d.evidence,
-    parties: d.parties.map((p) => ({ id: p.volunteer, lost: p.at_fault, absent: p.absent, reason: p.reason ?? "" })),
+    parties: d.parties.map((p) => ({ id: p.volunteer, lost: p.at_fault, absent: p.absent, refuted: p.refuted, reason: p.reason ?? "" })),
   };
 }
 

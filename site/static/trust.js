@@ -13,7 +13,8 @@ export function verification(job) {
     else if (t.audited > 0) words.push(`${whole(t.audited)} of ${whole(t.accepted)} audited`);
     words.push(`overhead ${percent(t.overhead, Infinity)}`);
   }
-  return `Verified: ${words.join(", ")}.${repaired(job.repairs)}`;
+  const instead = t.instead ? ` ${t.instead}.` : "";
+  return `Verified: ${words.join(", ")}.${instead}${repaired(job.repairs)}`;
 }
 
 function repaired(n) {
@@ -40,7 +41,7 @@ export function ruling(dispute, me) {
   const where = place(dispute.shard).replace(/^r/, "R");
   const reached = dispute.op >= 0;
   const lost = dispute.parties.filter((p) => p.lost).map((p) => {
-    const fault = p.absent ? "did not answer" : reached ? "is proved wrong" : `is proved wrong: ${p.reason}`;
+    const fault = p.absent ? `did not answer${p.refuted ? ", and an audit proved it wrong" : ""}` : reached ? "is proved wrong" : `is proved wrong: ${p.reason}`;
     return `${p.id === me ? "this browser" : p.id.slice(0, 8)} ${fault}`;
   });
   const op = reached ? `op ${whole(dispute.op)} (${dispute.name}) differs; ` : "";

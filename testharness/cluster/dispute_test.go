@@ -100,6 +100,9 @@ func TestDisputeThatIsNotPlayed(t *testing.T) {
 				absent := 0
 				for _, c := range d.run(acts["liar"], acts["honest"]) {
 					for _, p := range c.Parties {
+						if p.Refuted != (p.Absent && p.Volunteer == idOf("liar")) {
+							t.Errorf("the audit's word is not told: %+v", p)
+						}
 						switch {
 						case !p.Absent:
 						case (p.Volunteer == idOf("liar")) == (who == "liar"):
@@ -201,6 +204,7 @@ type disputeJSON struct {
 		Volunteer string
 		AtFault   bool `json:"at_fault"`
 		Absent    bool
+		Refuted   bool
 	}
 }
 

@@ -29,6 +29,7 @@ type Dispute struct {
 	Rounds   int
 	Bytes    int64    // of questions and answers
 	Faults   [2]Fault // of A and of B
+	Refuted  [2]bool  // what became of their results afterwards, by an audit; not stored with the dispute
 	Evidence job.Hash // a pinned blob, which `shoal dispute replay` makes the verdict from
 	At       time.Time
 }

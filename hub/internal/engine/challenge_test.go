@@ -118,3 +118,16 @@ func TestAsk(t *testing.T) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
+
+// A party that contradicts itself at once loses at no op.
+func TestLostWithoutAnOp(t *testing.T) {
+	f := Fault{Text: "returned another output than its own trace has"}
+	for want, d := range map[string]Dispute{
+		"lost a dispute: " + f.Text:                  {Op: -1},
+		"lost a dispute at op 3 (matmul): " + f.Text: {Op: 3, Name: "matmul"},
+	} {
+		if got := d.lost(f); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

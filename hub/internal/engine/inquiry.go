@@ -184,7 +184,7 @@ func (e *Engine) playDispute(ctx context.Context, j *jobRun, s *shard) error {
 	lost := map[volunteer.ID]string{}
 	for i, v := range []volunteer.ID{d.A, d.B} {
 		if f := d.Faults[i]; f.Text != "" && !f.Absent {
-			lost[v] = fmt.Sprintf("lost a dispute at op %d (%s): %s", d.Op, d.Name, f.Text)
+			lost[v] = d.lost(f)
 		}
 	}
 	s.turn <- struct{}{}
@@ -197,4 +197,13 @@ func (e *Engine) playDispute(ctx context.Context, j *jobRun, s *shard) error {
 		return nil
 	}
 	return e.learn(ctx, j, s, news{lost: lost})
+}
+
+// lost says why a party lost: it may have contradicted itself before an op was
+// reached.
+func (d Dispute) lost(f Fault) string {
+	if d.Op < 0 {
+		return "lost a dispute: " + f.Text
+	}
+	return fmt.Sprintf("lost a dispute at op %d (%s): %s", d.Op, d.Name, f.Text)
 }

@@ -161,13 +161,17 @@ type Commit struct {
 type Account struct {
 	trust.Account
 	Audited int64 // accepted on an auditor's word
+	Refuted int64 // of those: shards where a volunteer's result is refuted
 }
 
-// note adds an acceptance.
-func (a *Account) note(n Acceptance) {
+// note adds an acceptance. It is contested where a result is refuted.
+func (a *Account) note(n Acceptance, contested bool) {
 	a.Accept(1, n.Risk, int64(n.Executed))
 	if n.Path == Audited {
 		a.Audited++
+		if contested {
+			a.Refuted++
+		}
 	}
 }
 

@@ -228,7 +228,7 @@ func (e *Engine) apply(j *jobRun, s *shard, before, results []Result, v trust.Ve
 	s.results, s.verdict = results, v
 	if c.Accepted != nil {
 		s.receipt = *c.Accepted
-		j.account.note(s.receipt)
+		j.account.note(s.receipt, slices.ContainsFunc(results, func(r Result) bool { return r.Standing == trust.Refuted }))
 	}
 	for i, r := range results {
 		if v.Accepted && r.Standing == trust.Confirmed {

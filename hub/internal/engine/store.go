@@ -9,6 +9,13 @@ import (
 	"github.com/shoal-compute/shoal/hub/job"
 )
 
+// JobQuery picks some of the jobs. Only Limit is required.
+type JobQuery struct {
+	Limit  int    // at most so many
+	Before string // only jobs submitted before this one
+	State  State  // only jobs in this state
+}
+
 // Store keeps what must survive a crash. Its methods are safe for concurrent
 // use. A method that writes returns after its transaction is durable, or with
 // an error and nothing written; concurrent writes may share a transaction. An
@@ -22,6 +29,8 @@ type Store interface {
 	Job(ctx context.Context, id string) (Job, error)
 	// Jobs returns every job, oldest first.
 	Jobs(ctx context.Context) ([]Job, error)
+	// NewestJobs returns jobs, the newest first.
+	NewestJobs(ctx context.Context, q JobQuery) ([]Job, error)
 	// SetState moves a job to another state. at is kept when s is an end. With
 	// Failed and Cancelled the artifacts of an earlier end go, and if that stood
 	// until now the edition is raised.

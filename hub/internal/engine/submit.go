@@ -173,7 +173,7 @@ type View struct {
 	Cost     ledger.Amount // paid so far
 	Latest   job.Report
 	Progress *Progress // of the open round
-	Waiting  bool      // leases are wanted, but nobody is at work
+	Waiting  string    // what it stands still for; empty where it does not
 	Trust    *TrustView
 }
 
@@ -185,9 +185,10 @@ type TrustView struct {
 	Accepted  int64   `json:"accepted"`
 	Executed  int64   `json:"executed"`
 	Audited   int64   `json:"audited"`
-	Bound     float64 `json:"bound"`    // of any one accepted result being wrong
-	Expected  float64 `json:"expected"` // wrong ones among the accepted
-	Overhead  float64 `json:"overhead"` // executions beyond one for each accepted
+	Instead   string  `json:"instead,omitempty"` // what was audited where the job asks for replicas, and why
+	Bound     float64 `json:"bound"`             // of any one accepted result being wrong
+	Expected  float64 `json:"expected"`          // wrong ones among the accepted
+	Overhead  float64 `json:"overhead"`          // executions beyond one for each accepted
 }
 
 // view makes the view of an account under a job file's trust section.
@@ -200,10 +201,27 @@ func (a *Account) view(t job.Trust) *TrustView {
 		v.Assurance, v.Epsilon = string(w.Terms.Assurance), w.Terms.Epsilon
 		v.Weighed, v.Bound, v.Expected = true, a.Bound(), a.Expected
 	}
+	v.Instead = a.instead(v.Weighed && v.Assurance != string(trust.Replicated))
 	if v.Assurance == "" {
 		v.Assurance = fmt.Sprintf("%d replicas", max(t.Replicas, 1))
 	}
 	return v
+}
+
+// instead says what was audited though replicas are what the job asks for, and
+// why; nothing where audits are how its results are checked.
+func (a *Account) instead(audits bool) string {
+	var parts []string
+	if n := a.Audited - a.Refuted; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d audited instead of replicated, for want of volunteers who look unrelated, are trusted and could be paid", n))
+	}
+	if a.Refuted > 0 {
+		parts = append(parts, fmt.Sprintf("%d audited because results differed", a.Refuted))
+	}
+	if audits || len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(parts, "; ")
 }
 
 // account returns what a job's acceptances are worth. That of an ended job
@@ -244,9 +262,15 @@ func (e *Engine) Describe(ctx context.Context, id string) (View, error) {
 	return e.view(ctx, record)
 }
 
-// Jobs returns every job, oldest first.
-func (e *Engine) Jobs(ctx context.Context) ([]View, error) {
-	records, err := e.config.Store.Jobs(ctx)
+// Jobs returns jobs, the newest first. Before a job that is not there is
+// ErrNotFound.
+func (e *Engine) Jobs(ctx context.Context, q JobQuery) ([]View, error) {
+	if q.Before != "" {
+		if _, err := e.config.Store.Job(ctx, q.Before); err != nil {
+			return nil, err
+		}
+	}
+	records, err := e.config.Store.NewestJobs(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -278,9 +302,11 @@ func (e *Engine) view(ctx context.Context, record Job) (View, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if j := e.job(record.ID); j != nil && j.round != nil {
-		v.Progress = j.progress()
-		v.Waiting = j.idle()
+	if j := e.job(record.ID); j != nil {
+		if j.round != nil {
+			v.Progress = j.progress()
+		}
+		v.Waiting = e.waiting(j)
 	}
 	return v, nil
 }
@@ -302,11 +328,6 @@ func (e *Engine) specOf(record Job) *job.Spec {
 func (j *jobRun) progress() *Progress {
 	n := len(j.round.shards)
 	return &Progress{Round: j.round.index, Accepted: n - len(j.round.open), Shards: n}
-}
-
-// idle reports whether nobody is at work on the open round. The caller holds mu.
-func (j *jobRun) idle() bool {
-	return !slices.ContainsFunc(j.round.open, func(s *shard) bool { return len(s.attempts) > 0 })
 }
 
 // Watch returns a job's reports so far and its events from then on. A report

@@ -64,11 +64,14 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// limitOf reads ?limit=, from 1 to 1000, by default 100.
-func limitOf(r *http.Request) (int, error) {
+// manyRows is how many small rows are listed where nobody says how many.
+const manyRows = 100
+
+// limitOf reads ?limit=, from 1 to 1000.
+func limitOf(r *http.Request, otherwise int) (int, error) {
 	text := r.URL.Query().Get("limit")
 	if text == "" {
-		return 100, nil
+		return otherwise, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > 1000 {

@@ -14,6 +14,7 @@ import (
 	_ "embed" // openapi.json
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +29,8 @@ import (
 	"github.com/shoal-compute/shoal/hub/protocol/wsconn"
 )
 
-// Config is what the API stands on. Every field is required.
+// Config is what the API stands on. Every field is required, unless said
+// otherwise.
 type Config struct {
 	Engine  *engine.Engine
 	Blobs   *blobs.Store
@@ -37,6 +39,7 @@ type Config struct {
 	Site    http.Handler                                  // answers what no other path does
 	Name    string                                        // the hub's name, for people
 	KeyHash [sha256.Size]byte                             // SHA-256 of the admin key
+	Proxies []netip.Prefix                                // who is believed to say where a volunteer is; may be empty
 
 	Ping      time.Duration // between pings to a volunteer; one silent for two of them is gone
 	MaxUpload int64         // bytes of an uploaded blob
@@ -52,6 +55,10 @@ const (
 	quick  = 30 * time.Second // requests and answers that are small
 	bulk   = 15 * time.Minute // blobs and artifacts
 	upload = 15 * time.Minute
+
+	// unwanted is how long a body is still read that nobody wants, so that a peer
+	// that is sending it sees the answer before the end.
+	unwanted = time.Second
 )
 
 //go:embed openapi.json
@@ -61,6 +68,7 @@ type api struct {
 	Config
 	upgrader websocket.Upgrader
 	metrics  *metrics
+	proxies  proxies
 	// conns is the life of the volunteers' connections: their requests end
 	// when they are upgraded.
 	conns context.Context
@@ -69,8 +77,9 @@ type api struct {
 // New returns the handler. Connections of volunteers live until conns ends.
 func New(conns context.Context, c Config) http.Handler {
 	a := &api{
-		Config: c,
-		conns:  conns,
+		Config:  c,
+		conns:   conns,
+		proxies: proxies{trusted: c.Proxies, log: c.Log},
 		upgrader: websocket.Upgrader{
 			Subprotocols:     []string{protocol.Subprotocol},
 			HandshakeTimeout: 10 * time.Second,
@@ -170,20 +179,32 @@ func methodNotAllowed(allowed []string) http.HandlerFunc {
 // limited puts a route's deadlines and key check in front of its handler.
 func (a *api) limited(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		// The connection's own deadlines: a handler that waits for a slow peer
+		// ends with it. Not every ResponseWriter has them.
+		c, welcome := http.NewResponseController(w), !r.admin || a.authorized(req)
 		if r.limit > 0 {
-			// The connection's own deadlines: a handler that waits for a slow
-			// peer ends with it. Not every ResponseWriter has them.
-			c, end := http.NewResponseController(w), time.Now().Add(r.limit)
+			end := time.Now().Add(r.limit)
 			_ = c.SetReadDeadline(end)
 			_ = c.SetWriteDeadline(end)
 		}
-		if r.admin && !a.authorized(req) {
+		if req.ContentLength != 0 && !(welcome && r.takesBody()) {
+			// Without close the server would wait for a body that nobody wants
+			// before it answers, and after the answer it still reads a part of it.
+			w.Header().Set("Connection", "close")
+			_ = c.SetReadDeadline(time.Now().Add(unwanted))
+		}
+		if !welcome {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="shoal"`)
 			writeProblem(w, problem{Status: http.StatusUnauthorized, Detail: "this needs the hub's admin key: Authorization: Bearer KEY"})
 			return
 		}
 		r.handler(w, req)
 	})
+}
+
+// takesBody reports whether the route's handler reads the request's body.
+func (r route) takesBody() bool {
+	return strings.HasPrefix(r.pattern, http.MethodPost+" ") || strings.HasPrefix(r.pattern, http.MethodPut+" ")
 }
 
 func (a *api) authorized(r *http.Request) bool {
@@ -243,5 +264,9 @@ func (a *api) volunteer(w http.ResponseWriter, r *http.Request) {
 		a.Log.Debug("websocket refused", "err", err)
 		return
 	}
-	a.Connect(a.conns, wsconn.New(ws, wsconn.Options{Ping: a.Ping, Closed: "the hub closes"}))
+	conn := wsconn.New(ws, wsconn.Options{Ping: a.Ping, Closed: "the hub closes"})
+	if at := a.proxies.client(r); at.IsValid() {
+		conn = located{conn, at}
+	}
+	a.Connect(a.conns, conn)
 }

@@ -10,9 +10,10 @@ import (
 )
 
 // Server-sent events are kept alive by a comment, and one write may take so
-// long before the peer counts as gone.
+// long before the peer counts as gone. As often as that it is looked whether the
+// job stands still.
 const (
-	eventsAlive = 15 * time.Second
+	eventsAlive = 5 * time.Second
 	eventsWrite = 30 * time.Second
 )
 
@@ -22,6 +23,7 @@ const (
 //	event: progress   {round, accepted, shards}
 //	event: state      {state, error}; running with an error: the job was taken
 //	                  back to an earlier round, whose reports follow again
+//	event: waiting    {for}: the job stands still, and what for; empty when it goes on
 //	event: end        {}: nothing follows
 //
 // There are no event IDs: each connection gets all reports again, so that a
@@ -48,7 +50,17 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 		s.send("end", struct{}{})
 		return
 	}
-	s.flush()
+	waiting := ""
+	look := func() {
+		if now := a.Engine.Waiting(record.ID); now != waiting {
+			waiting = now
+			s.send("waiting", waitingJSON{now})
+		} else {
+			s.comment()
+		}
+		s.flush()
+	}
+	look()
 	alive := time.NewTicker(eventsAlive)
 	defer alive.Stop()
 	for s.err == nil {
@@ -56,7 +68,7 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-alive.C:
-			s.comment()
+			look()
 		case ev, ok := <-live:
 			if !ok { // too slow, or the hub stops: the reader connects again
 				return
@@ -88,6 +100,10 @@ type stateJSON struct {
 	Error string       `json:"error,omitempty"`
 }
 
+type waitingJSON struct {
+	For string `json:"for"`
+}
+
 // stream writes events. Its first error sticks.
 type stream struct {
 	w       http.ResponseWriter
@@ -105,7 +121,6 @@ func (s *stream) send(event string, v any) {
 
 func (s *stream) comment() {
 	s.write(":\n\n")
-	s.flush()
 }
 
 func (s *stream) write(format string, args ...any) {

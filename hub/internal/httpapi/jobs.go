@@ -1,10 +1,10 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/shoal-compute/shoal/hub/internal/engine"
@@ -36,11 +36,13 @@ type jobJSON struct {
 	Loss       *float64          `json:"loss,omitempty"`
 	Val        *float64          `json:"val,omitempty"`
 	Accuracy   *float64          `json:"accuracy,omitempty"`
-	Failed     int               `json:"failed,omitempty"` // of a map job: inputs whose run did not return
+	Failed     int               `json:"failed,omitempty"`        // of a map job: inputs whose run did not return
+	Failures   string            `json:"failures,omitempty"`      // how these ended
+	First      string            `json:"first_failure,omitempty"` // why the first of them did
 	Parameters int               `json:"parameters,omitempty"`
 	Cost       int64             `json:"cost"` // credit paid so far
 	Progress   *engine.Progress  `json:"progress,omitempty"`
-	Waiting    bool              `json:"waiting,omitempty"` // nobody is at work on it
+	Waiting    string            `json:"waiting,omitempty"` // what it stands still for
 	Repairs    int               `json:"repairs,omitempty"` // how often results were withdrawn and computed again
 	Trust      *engine.TrustView `json:"trust,omitempty"`
 	Plan       planJSON          `json:"plan"`
@@ -51,7 +53,8 @@ type jobJSON struct {
 func jobOf(v engine.View) jobJSON {
 	j := jobJSON{
 		ID: v.ID, Name: v.Name, Kind: v.Kind, State: v.State, Error: v.Reason, Created: v.Created.UTC(),
-		Step: v.Latest.Step, Steps: v.Latest.Steps, Loss: v.Latest.Loss, Val: v.Latest.Val, Accuracy: v.Latest.Accuracy, Failed: v.Latest.Failed,
+		Step: v.Latest.Step, Steps: v.Latest.Steps, Loss: v.Latest.Loss, Val: v.Latest.Val, Accuracy: v.Latest.Accuracy,
+		Failed: v.Latest.Failed, Failures: v.Latest.Failures, First: v.Latest.FirstFailure,
 		Parameters: v.Plan.Parameters, Cost: int64(v.Cost), Repairs: v.Generation, Progress: v.Progress, Waiting: v.Waiting, Trust: v.Trust,
 		Plan: planJSON(v.Plan), Spec: v.Spec,
 	}
@@ -101,19 +104,45 @@ func (a *api) submit(w http.ResponseWriter, r *http.Request) {
 	}{record.ID, planJSON(record.Plan)})
 }
 
-// jobs lists the newest first.
+// fewJobs is how many jobs are listed where nobody says how many.
+const fewJobs = 50
+
+// jobs lists the newest first. What is not listed is asked for with the last of
+// them as ?before.
 func (a *api) jobs(w http.ResponseWriter, r *http.Request) {
-	views, err := a.Engine.Jobs(r.Context())
+	limit, err := limitOf(r, fewJobs)
+	if err != nil {
+		writeProblem(w, problem{Status: http.StatusBadRequest, Detail: err.Error(), Field: "limit"})
+		return
+	}
+	q := engine.JobQuery{Limit: limit + 1, Before: r.URL.Query().Get("before"), State: engine.State(r.URL.Query().Get("state"))}
+	switch q.State {
+	case "", engine.Queued, engine.Running, engine.Done, engine.Failed, engine.Cancelled:
+	default:
+		writeProblem(w, problem{Status: http.StatusBadRequest, Detail: fmt.Sprintf("state: %q is no state of a job", q.State), Field: "state"})
+		return
+	}
+	views, err := a.Engine.Jobs(r.Context(), q)
+	if errors.Is(err, engine.ErrNotFound) && q.Before != "" {
+		writeProblem(w, problem{Status: http.StatusBadRequest, Detail: fmt.Sprintf("before: there is no job %q", q.Before), Field: "before"})
+		return
+	}
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	list := make([]jobJSON, len(views))
+	answer := struct {
+		Jobs []jobJSON `json:"jobs"`
+		Next string    `json:"next,omitempty"` // as ?before: what comes after these
+	}{Jobs: []jobJSON{}}
 	for i, v := range views {
-		list[i] = jobOf(v)
+		if i == limit {
+			answer.Next = views[i-1].ID
+			break
+		}
+		answer.Jobs = append(answer.Jobs, jobOf(v))
 	}
-	slices.Reverse(list)
-	writeJSON(w, http.StatusOK, map[string][]jobJSON{"jobs": list})
+	writeJSON(w, http.StatusOK, answer)
 }
 
 func (a *api) job(w http.ResponseWriter, r *http.Request) {

@@ -153,7 +153,8 @@ type disputeJSON struct {
 type partyJSON struct {
 	Volunteer volunteer.ID `json:"volunteer"`
 	AtFault   bool         `json:"at_fault"`
-	Absent    bool         `json:"absent"` // it did not answer, by the hub's word alone
+	Absent    bool         `json:"absent"`  // it did not answer, by the hub's word alone
+	Refuted   bool         `json:"refuted"` // it did not answer, and an audit proved its result wrong
 	Reason    string       `json:"reason,omitempty"`
 }
 
@@ -164,7 +165,7 @@ func disputeOf(d engine.Dispute) disputeJSON {
 	}
 	for i, id := range []volunteer.ID{d.A, d.B} {
 		f := d.Faults[i]
-		out.Parties = append(out.Parties, partyJSON{id, f != engine.Fault{}, f.Absent, f.Text})
+		out.Parties = append(out.Parties, partyJSON{id, f != engine.Fault{}, f.Absent, d.Refuted[i], f.Text})
 	}
 	return out
 }

@@ -152,7 +152,7 @@ func accountOf(w http.ResponseWriter, r *http.Request) (id volunteer.ID, limit i
 		writeProblem(w, problem{Status: http.StatusBadRequest, Detail: "the path must name a volunteer by 64 hexadecimal digits", Field: "id"})
 		return id, 0, false
 	}
-	limit, err = limitOf(r)
+	limit, err = limitOf(r, manyRows)
 	if err != nil {
 		writeProblem(w, problem{Status: http.StatusBadRequest, Detail: err.Error(), Field: "limit"})
 		return id, 0, false
@@ -183,7 +183,7 @@ func (a *api) leaderboard(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) presences(w http.ResponseWriter, r *http.Request) ([]engine.Presence, bool) {
-	limit, err := limitOf(r)
+	limit, err := limitOf(r, manyRows)
 	if err != nil {
 		writeProblem(w, problem{Status: http.StatusBadRequest, Detail: err.Error(), Field: "limit"})
 		return nil, false

@@ -39,6 +39,13 @@ func (s *Store) Jobs(ctx context.Context) ([]engine.Job, error) {
 	return query(ctx, s, scanJob, `SELECT `+jobColumns+` FROM jobs ORDER BY key`)
 }
 
+// NewestJobs implements engine.Store.
+func (s *Store) NewestJobs(ctx context.Context, q engine.JobQuery) ([]engine.Job, error) {
+	return query(ctx, s, scanJob, `SELECT `+jobColumns+` FROM jobs
+		WHERE (?1 = '' OR key < (SELECT key FROM jobs WHERE id = ?1)) AND (?2 = '' OR state = ?2)
+		ORDER BY key DESC LIMIT ?3`, q.Before, string(q.State), q.Limit)
+}
+
 func scanJob(row scanner) (engine.Job, error) {
 	var (
 		j        engine.Job

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shoal-compute/shoal/hub/internal/engine"
 	"github.com/shoal-compute/shoal/hub/internal/ledger"
+	"github.com/shoal-compute/shoal/hub/internal/trust"
 	"github.com/shoal-compute/shoal/hub/internal/volunteer"
 )
 
@@ -64,9 +65,10 @@ func (s *Store) Stakes(ctx context.Context) (map[volunteer.ID]ledger.Amount, err
 func (s *Store) Account(ctx context.Context, id string) (engine.Account, error) {
 	var a engine.Account
 	err := s.readers.QueryRowContext(ctx, `SELECT count(*), coalesce(max(risk), 0), total(risk), coalesce(sum(path = 'audited'), 0),
+		coalesce(sum(path = 'audited' AND EXISTS (SELECT 1 FROM results r WHERE r.job = ?1 AND r.shard = verdicts.shard AND r.standing = ?2)), 0),
 		coalesce(sum(executed), 0) + (SELECT coalesce(sum(executed), 0) FROM withdrawn_verdicts WHERE job = ?1)
 		+ (SELECT coalesce(sum(spent), 0) FROM jobs WHERE id = ?1)
-		FROM verdicts WHERE job = ?1`, id).Scan(&a.Accepted, &a.Worst, &a.Expected, &a.Audited, &a.Executed)
+		FROM verdicts WHERE job = ?1`, id, int(trust.Refuted)).Scan(&a.Accepted, &a.Worst, &a.Expected, &a.Audited, &a.Refuted, &a.Executed)
 	return a, wrap("account", err)
 }
 

@@ -102,6 +102,22 @@ func testJobs(t *testing.T, open Open) {
 	got, err := s.Jobs(ctx)
 	ok(t, err)
 	equal(t, "Jobs", got, []engine.Job{b, a})
+	for _, c := range []struct {
+		query engine.JobQuery
+		want  []engine.Job
+	}{
+		{engine.JobQuery{Limit: 5}, []engine.Job{a, b}},
+		{engine.JobQuery{Limit: 1}, []engine.Job{a}},
+		{engine.JobQuery{Limit: 5, Before: "a"}, []engine.Job{b}},
+		{engine.JobQuery{Limit: 5, Before: "b"}, nil},
+		{engine.JobQuery{Limit: 5, Before: "nobody"}, nil},
+		{engine.JobQuery{Limit: 5, State: engine.Queued}, []engine.Job{a, b}},
+		{engine.JobQuery{Limit: 5, State: engine.Done}, nil},
+	} {
+		got, err := s.NewestJobs(ctx, c.query)
+		ok(t, err)
+		equal(t, fmt.Sprintf("NewestJobs of %+v", c.query), got, c.want)
+	}
 
 	ok(t, s.SetState(ctx, "a", engine.Running, "", time.Time{}))
 	ok(t, s.SetState(ctx, "b", engine.Failed, "why", t0.Add(time.Second)))
@@ -428,7 +444,7 @@ func testAudit(t *testing.T, open Open) {
 	equal(t, "Commit without a result", inserted, true)
 	account, err := s.Account(ctx, "j")
 	ok(t, err)
-	want := engine.Account{Audited: 1}
+	want := engine.Account{Audited: 1, Refuted: 1}
 	want.Accepted, want.Executed = 1, 2+5
 	equal(t, "Account", account, want)
 	stakes, err := s.Stakes(ctx)
