@@ -10,7 +10,12 @@
 //
 //	hub.db        SQLite: jobs, results, verdicts, the ledger
 //	blobs/        immutable bytes, named by their SHA-256
+//	receipts/     the signed logs of ended jobs
 //	lease.key     the secret that signs leases
+//	receipts.key  the secret that signs those logs: it makes this hub this one
 //	admin.sha256  SHA-256 of the admin key; the key itself is shown once
 //	lock          held while a hub runs
+//
+// What hub.db has to say decides which blobs are kept, so a directory that has
+// lost it is refused (ErrDamaged) and left as it is.
 package hub

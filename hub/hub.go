@@ -62,6 +62,10 @@ func New(c Config) (_ *Hub, err error) {
 	if h.lock, err = lock(c.Data); err != nil {
 		return nil, err
 	}
+	ctx := context.Background() // opening ends by itself, or with an error
+	if h.store, err = openStore(ctx, c.Data); err != nil {
+		return nil, err
+	}
 	key, err := leaseKey(c.Data, c.Rand)
 	if err != nil {
 		return nil, err
@@ -75,16 +79,12 @@ func New(c Config) (_ *Hub, err error) {
 		return nil, err
 	}
 	h.receipts = receipts.Key()
-	records, err := archive.Open(filepath.Join(c.Data, "receipts"), receipts)
+	records, err := archive.Open(filepath.Join(c.Data, dirReceipts), receipts)
 	if err != nil {
 		return nil, err
 	}
-	files, err := blobs.Open(filepath.Join(c.Data, "blobs"))
+	files, err := blobs.Open(filepath.Join(c.Data, dirBlobs))
 	if err != nil {
-		return nil, err
-	}
-	ctx := context.Background() // opening ends by itself, or with an error
-	if h.store, err = sqlite.Open(ctx, filepath.Join(c.Data, "hub.db")); err != nil {
 		return nil, err
 	}
 	if h.auditor = newAuditor(c, files); c.Execute == nil {

@@ -36,6 +36,11 @@ func TestConfigNamesEveryFault(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Errorf("a good config: %v", err)
 	}
+	c.Mend = -time.Hour
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "config: Mend:") {
+		t.Errorf("a negative time to mend: %v", err)
+	}
+	c.Mend = 0
 	c.Kinds = append(c.Kinds, c.Kinds[0])
 	if err := c.Validate(); err == nil {
 		t.Error("two kinds of one name were accepted")

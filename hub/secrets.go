@@ -59,7 +59,9 @@ func receiptSigner(dir string, random io.Reader) (*receipt.Signer, error) {
 }
 
 // adminKeyHash reads the admin key's hash. On the first start it makes a key
-// and tells announce, the only time the key itself is known.
+// and tells announce, the only time the key itself is known. It does so before
+// the hash is kept: a hub that is killed in between announces another key at its
+// next start, where it would otherwise have one that nobody has ever seen.
 func adminKeyHash(dir string, random io.Reader, announce func(key string)) (hash [sha256.Size]byte, err error) {
 	path := filepath.Join(dir, "admin.sha256")
 	text, err := os.ReadFile(path)
@@ -79,11 +81,8 @@ func adminKeyHash(dir string, random io.Reader, announce func(key string)) (hash
 	}
 	key := "shoal_" + base64.RawURLEncoding.EncodeToString(secret[:])
 	hash = sha256.Sum256([]byte(key))
-	if err := writeSecret(path, []byte(hex.EncodeToString(hash[:])+"\n")); err != nil {
-		return hash, err
-	}
 	announce(key)
-	return hash, nil
+	return hash, writeSecret(path, []byte(hex.EncodeToString(hash[:])+"\n"))
 }
 
 // writeSecret makes a file that is there completely, durably and for its

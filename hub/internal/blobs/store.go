@@ -253,34 +253,59 @@ func (s *Store) Release(h job.Hash) error {
 
 // Sweep deletes every blob that nobody holds and returns how many it deleted.
 func (s *Store) Sweep() (int, error) {
-	dirs, err := os.ReadDir(s.dir)
-	if err != nil {
-		return 0, fmt.Errorf("blobs: sweep: %w", err)
-	}
 	deleted := 0
+	err := walk(s.dir, func(h job.Hash) error {
+		gone, err := s.removeUnheld(h)
+		if gone {
+			deleted++
+		}
+		return err
+	})
+	if err != nil {
+		return deleted, fmt.Errorf("blobs: sweep: %w", err)
+	}
+	return deleted, nil
+}
+
+// Any reports whether there is any blob in dir, which need not exist: anything
+// that a Sweep without holds would delete. It changes nothing.
+func Any(dir string) (bool, error) {
+	found := errors.New("found")
+	err := walk(dir, func(job.Hash) error { return found })
+	switch {
+	case errors.Is(err, found):
+		return true, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return false, fmt.Errorf("blobs: %w", err)
+	}
+	return false, nil
+}
+
+// walk calls each for every blob in dir, until it returns an error.
+func walk(dir string, each func(job.Hash) error) error {
+	dirs, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
 	for _, d := range dirs {
 		if !d.IsDir() || len(d.Name()) != 2 {
 			continue
 		}
-		files, err := os.ReadDir(filepath.Join(s.dir, d.Name()))
+		files, err := os.ReadDir(filepath.Join(dir, d.Name()))
 		if err != nil {
-			return deleted, fmt.Errorf("blobs: sweep: %w", err)
+			return err
 		}
 		for _, f := range files {
 			h, err := job.ParseHash(f.Name())
 			if err != nil {
 				continue // not ours
 			}
-			gone, err := s.removeUnheld(h)
-			if err != nil {
-				return deleted, err
-			}
-			if gone {
-				deleted++
+			if err := each(h); err != nil {
+				return err
 			}
 		}
 	}
-	return deleted, nil
+	return nil
 }
 
 func (s *Store) removeUnheld(h job.Hash) (bool, error) {

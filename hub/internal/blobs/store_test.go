@@ -209,3 +209,32 @@ func TestHammer(t *testing.T) {
 		t.Errorf("Sweep = %d, %v; want nothing left", n, err)
 	}
 }
+
+// Any finds what Sweep would delete, and nothing else.
+func TestAny(t *testing.T) {
+	s := open(t)
+	check := func(want bool) {
+		t.Helper()
+		if got, err := Any(s.dir); got != want || err != nil {
+			t.Errorf("Any = %v, %v; want %v", got, err, want)
+		}
+	}
+	check(false)
+	for _, stray := range []string{"README", filepath.Join(tmpDir, "put-1"), filepath.Join("ab", "notes")} {
+		path := filepath.Join(s.dir, stray)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(false)
+	h := put(t, s, "blob")
+	check(true)
+	if n, err := s.Sweep(); n != 1 || err != nil {
+		t.Errorf("Sweep = %d, %v", n, err)
+	}
+	want(t, s, h, false)
+	check(false)
+	if got, err := Any(filepath.Join(s.dir, "missing")); got || err != nil {
+		t.Errorf("Any of no directory = %v, %v", got, err)
+	}
+}

@@ -51,6 +51,9 @@ const (
 
 // Open opens the database file at path, creating or migrating it as needed.
 func Open(ctx context.Context, path string) (*Store, error) {
+	if err := checkLog(path); err != nil {
+		return nil, err
+	}
 	list, err := load(migrations)
 	if err != nil {
 		return nil, err
