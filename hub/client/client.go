@@ -24,9 +24,10 @@ import (
 
 // Client talks to one hub. It is safe for concurrent use.
 type Client struct {
-	base *url.URL
-	key  string
-	http *http.Client
+	base   *url.URL
+	key    string
+	http   *http.Client
+	limits limits
 }
 
 // New returns a client of the hub at base, as in "http://localhost:8080". key
@@ -42,8 +43,11 @@ func New(base, key string, transport http.RoundTripper) (*Client, error) {
 	u.Path = strings.TrimSuffix(u.Path, "/")
 	// No overall timeout: artifacts are large and events are endless. Callers
 	// have contexts.
-	return &Client{base: u, key: key, http: &http.Client{Transport: transport}}, nil
+	return &Client{base: u, key: key, http: &http.Client{Transport: transport}, limits: defaultLimits()}, nil
 }
+
+// Hub is the address of the hub.
+func (c *Client) Hub() string { return c.base.String() }
 
 // UnreachableError means that the hub did not answer. Trying again later may
 // help.
@@ -80,14 +84,8 @@ func (p *Problem) Is(target error) bool {
 }
 
 // ErrDamaged means that the hub sent other bytes than their name or its own
-// list says.
+// list says, or more than there can be.
 var ErrDamaged = errors.New("client: damaged")
-
-// Limits of what is read from a hub.
-const (
-	maxJSON    = 64 << 20
-	maxProblem = 64 << 10
-)
 
 // request sends one request and returns its successful answer. The caller
 // closes the body.
@@ -148,7 +146,8 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	if out == nil {
 		return nil
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxJSON)).Decode(out); err != nil {
+	in := &answer{r: resp.Body, path: path, limit: c.limits.json}
+	if err := json.NewDecoder(in).Decode(out); err != nil {
 		return c.broken(ctx, path, err)
 	}
 	return nil
@@ -158,6 +157,9 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 func (c *Client) broken(ctx context.Context, path string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if errors.Is(err, ErrDamaged) {
+		return err
 	}
 	return &UnreachableError{Hub: c.base.String(), Err: fmt.Errorf("%s: %w", path, err)}
 }

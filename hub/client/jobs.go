@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,11 +43,13 @@ type Job struct {
 	Loss       *float64   `json:"loss,omitempty"`
 	Val        *float64   `json:"val,omitempty"`
 	Accuracy   *float64   `json:"accuracy,omitempty"`
-	Failed     int        `json:"failed,omitempty"` // of a map job: inputs whose run did not return
+	Failed     int        `json:"failed,omitempty"`        // of a map job: inputs whose run did not return
+	Failures   string     `json:"failures,omitempty"`      // how these ended: "2 ran out of fuel, 1 trapped"
+	First      string     `json:"first_failure,omitempty"` // why the first of them did, and which it was
 	Parameters int        `json:"parameters,omitempty"`
 	Cost       int64      `json:"cost"`
 	Progress   *Progress  `json:"progress,omitempty"`
-	Waiting    bool       `json:"waiting,omitempty"`
+	Waiting    string     `json:"waiting,omitempty"` // what it stands still for, in words
 	Trust      *Trust     `json:"trust,omitempty"`
 	Repairs    int        `json:"repairs,omitempty"` // how often results were withdrawn and computed again
 	Plan       Plan       `json:"plan"`
@@ -64,11 +67,12 @@ type Trust struct {
 	Epsilon   float64 `json:"epsilon"`   // the risk the job allows each result
 	Weighed   bool    `json:"weighed"`   // bound and expected mean something
 	Accepted  int64   `json:"accepted"`
-	Executed  int64   `json:"executed"` // how often shards were computed
-	Audited   int64   `json:"audited"`  // accepted on an auditor's word
-	Bound     float64 `json:"bound"`    // of any one accepted result being wrong
-	Expected  float64 `json:"expected"` // wrong ones among the accepted
-	Overhead  float64 `json:"overhead"` // executions beyond one for each accepted
+	Executed  int64   `json:"executed"`          // how often shards were computed
+	Audited   int64   `json:"audited"`           // accepted on an auditor's word
+	Instead   string  `json:"instead,omitempty"` // what was audited where the job asks for replicas, and why
+	Bound     float64 `json:"bound"`             // of any one accepted result being wrong
+	Expected  float64 `json:"expected"`          // wrong ones among the accepted
+	Overhead  float64 `json:"overhead"`          // executions beyond one for each accepted
 }
 
 // Progress says how far a round is.
@@ -99,24 +103,59 @@ func (c *Client) Check(ctx context.Context, file []byte) (Plan, error) {
 // Job returns one job.
 func (c *Client) Job(ctx context.Context, id string) (Job, error) {
 	var j Job
-	return j, c.call(ctx, http.MethodGet, jobPath(id), nil, nil, &j)
+	path, err := jobPath(id, "")
+	if err != nil {
+		return j, err
+	}
+	return j, c.call(ctx, http.MethodGet, path, nil, nil, &j)
 }
 
 // Jobs returns all jobs, the newest first.
 func (c *Client) Jobs(ctx context.Context) ([]Job, error) {
-	var answer struct {
-		Jobs []Job `json:"jobs"`
+	jobs, more, err := c.NewestJobs(ctx, manyJobs)
+	if more {
+		return nil, fmt.Errorf("%w: the hub lists more than %d jobs", ErrDamaged, manyJobs)
 	}
-	err := c.call(ctx, http.MethodGet, "/api/v1/jobs", nil, nil, &answer)
-	return answer.Jobs, err
+	return jobs, err
+}
+
+const (
+	jobsPage = 1000    // a hub lists no more at once
+	manyJobs = 100_000 // a hub that lists more lists them for ever
+)
+
+// NewestJobs returns up to limit jobs, the newest first, and whether there are
+// more.
+func (c *Client) NewestJobs(ctx context.Context, limit int) (jobs []Job, more bool, err error) {
+	query := url.Values{}
+	for {
+		query.Set("limit", strconv.Itoa(min(limit-len(jobs), jobsPage)))
+		var answer struct {
+			Jobs []Job  `json:"jobs"`
+			Next string `json:"next"`
+		}
+		if err := c.call(ctx, http.MethodGet, "/api/v1/jobs", query, nil, &answer); err != nil {
+			return nil, false, err
+		}
+		jobs = append(jobs, answer.Jobs...)
+		switch {
+		case len(jobs) > limit: // of a hub that knows no limits
+			return jobs[:limit], true, nil
+		case answer.Next == "" || len(answer.Jobs) == 0 || len(jobs) == limit:
+			return jobs, answer.Next != "", nil
+		}
+		query.Set("before", answer.Next)
+	}
 }
 
 // Cancel ends a job.
 func (c *Client) Cancel(ctx context.Context, id string) error {
-	return c.call(ctx, http.MethodDelete, jobPath(id), nil, nil, nil)
+	path, err := jobPath(id, "")
+	if err != nil {
+		return err
+	}
+	return c.call(ctx, http.MethodDelete, path, nil, nil, nil)
 }
-
-func jobPath(id string) string { return "/api/v1/jobs/" + id }
 
 // Event is one thing that happened to a job. Exactly one field is set.
 type Event struct {
@@ -124,6 +163,7 @@ type Event struct {
 	Progress *Progress
 	State    string // with Error
 	Error    string
+	Waiting  string // what the job stands still for
 }
 
 // TakenBack reports whether the job was taken back to an earlier round. Error
@@ -170,10 +210,15 @@ type watch struct {
 	last  int    // round of the last report told
 	state string // last one told
 	ended bool
+
+	waiting string // last one told
 }
 
 func (c *Client) watchOnce(ctx context.Context, id string, w *watch) error {
-	path := jobPath(id) + "/events"
+	path, err := jobPath(id, "/events")
+	if err != nil {
+		return err
+	}
 	resp, err := c.request(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
 		return err
@@ -228,6 +273,15 @@ func (w *watch) take(event string, data []byte) error {
 			return nil
 		}
 		w.state = s.State
+	case "waiting":
+		var s struct{ For string }
+		if err = json.Unmarshal(data, &s); err == nil && s.For == w.waiting {
+			return nil
+		}
+		ev.Waiting, w.waiting = s.For, s.For
+		if err == nil && s.For == "" { // it goes on, as what follows will tell
+			return nil
+		}
 	case "end":
 		w.ended = true
 		return nil
@@ -253,15 +307,19 @@ func (c *Client) Artifacts(ctx context.Context, id string) ([]Artifact, error) {
 	var answer struct {
 		Artifacts []Artifact `json:"artifacts"`
 	}
-	err := c.call(ctx, http.MethodGet, jobPath(id)+"/artifacts", nil, nil, &answer)
+	path, err := jobPath(id, "/artifacts")
+	if err != nil {
+		return nil, err
+	}
+	err = c.call(ctx, http.MethodGet, path, nil, nil, &answer)
 	return answer.Artifacts, err
 }
 
-// Fetch copies one file of a job to w and checks its hash. After an error w
-// may hold a part of it.
+// Fetch copies one file of a job to w and checks its size and hash. After an
+// error w may hold a part of it.
 func (c *Client) Fetch(ctx context.Context, id string, a Artifact, w io.Writer) error {
 	sum := sha256.New()
-	if err := c.Artifact(ctx, id, a.Name, io.MultiWriter(w, sum)); err != nil {
+	if err := c.artifact(ctx, id, a.Name, io.MultiWriter(w, sum), min(max(a.Size, 0), c.limits.file)); err != nil {
 		return err
 	}
 	if got := job.Hash(sum.Sum(nil)).String(); got != a.SHA256 {
@@ -272,24 +330,28 @@ func (c *Client) Fetch(ctx context.Context, id string, a Artifact, w io.Writer) 
 
 // Artifact copies one file of a job to w, unchecked.
 func (c *Client) Artifact(ctx context.Context, id, name string, w io.Writer) error {
-	return c.copy(ctx, jobPath(id)+"/artifacts/"+name, w)
+	return c.artifact(ctx, id, name, w, c.limits.file)
+}
+
+func (c *Client) artifact(ctx context.Context, id, name string, w io.Writer, limit int64) error {
+	if err := checkFile(name); err != nil {
+		return err
+	}
+	return c.copyPart(ctx, id, "/artifacts/"+name, w, limit)
 }
 
 // Receipts copies a job's receipts to w, one JSON object a line.
 func (c *Client) Receipts(ctx context.Context, id string, w io.Writer) error {
-	return c.copy(ctx, jobPath(id)+"/receipts", w)
+	return c.copyPart(ctx, id, "/receipts", w, c.limits.file)
 }
 
-func (c *Client) copy(ctx context.Context, path string, w io.Writer) error {
-	resp, err := c.request(ctx, http.MethodGet, path, nil, nil)
+// copyPart copies what a hub has of a job to w.
+func (c *Client) copyPart(ctx context.Context, id, part string, w io.Writer, limit int64) error {
+	path, err := jobPath(id, part)
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(w, resp.Body); err != nil {
-		return c.broken(ctx, path, err)
-	}
-	return nil
+	return c.copy(ctx, path, w, limit)
 }
 
 // PutBlob uploads data for job files to name, and returns its hash.
@@ -303,13 +365,15 @@ func (c *Client) PutBlob(ctx context.Context, data []byte) (job.Hash, error) {
 }
 
 // Blob downloads a blob and checks its hash.
-func (c *Client) Blob(ctx context.Context, h job.Hash) ([]byte, error) {
-	var b bytes.Buffer
-	if err := c.copy(ctx, "/blob/"+h.String(), &b); err != nil {
+func (c *Client) Blob(ctx context.Context, h job.Hash) (_ []byte, err error) {
+	s := &spool{memory: c.limits.memory}
+	defer func() { err = errors.Join(err, s.close()) }()
+	sum := sha256.New()
+	if err := c.copy(ctx, "/blob/"+h.String(), io.MultiWriter(s, sum), c.limits.blob); err != nil {
 		return nil, err
 	}
-	if got := job.Sum(b.Bytes()); got != h {
+	if got := job.Hash(sum.Sum(nil)); got != h {
 		return nil, fmt.Errorf("%w: blob %v: got bytes with SHA-256 %v", ErrDamaged, h, got)
 	}
-	return b.Bytes(), nil
+	return s.bytes()
 }

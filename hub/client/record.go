@@ -1,38 +1,45 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
 // Head returns the signed head of an ended job's log, as package receipt reads
 // it.
 func (c *Client) Head(ctx context.Context, id string) ([]byte, error) {
-	var b strings.Builder
-	err := c.copy(ctx, jobPath(id)+"/log", &b)
-	return []byte(b.String()), err
+	return c.head(ctx, id, "/log")
 }
 
 // Superseded returns the signed head of an edition of a job's log, from 0, that
 // another has taken the place of.
 func (c *Client) Superseded(ctx context.Context, id string, edition int) ([]byte, error) {
-	var b strings.Builder
-	err := c.copy(ctx, fmt.Sprintf("%s/log/%d", jobPath(id), edition), &b)
-	return []byte(b.String()), err
+	return c.head(ctx, id, fmt.Sprintf("/log/%d", edition))
+}
+
+func (c *Client) head(ctx context.Context, id, part string) ([]byte, error) {
+	var b bytes.Buffer
+	if err := c.copyPart(ctx, id, part, &b, c.limits.head); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // Proof returns the proof that receipt n, from 0, is in an ended job's log: a
 // receipt.Proof as JSON.
 func (c *Client) Proof(ctx context.Context, id string, n int64) (json.RawMessage, error) {
 	var p json.RawMessage
-	err := c.call(ctx, http.MethodGet, fmt.Sprintf("%s/receipts/%d/proof", jobPath(id), n), nil, nil, &p)
-	return p, err
+	path, err := jobPath(id, fmt.Sprintf("/receipts/%d/proof", n))
+	if err != nil {
+		return nil, err
+	}
+	return p, c.call(ctx, http.MethodGet, path, nil, nil, &p)
 }
 
 // Ledger explains what a volunteer's account holds.
@@ -62,5 +69,8 @@ type Transaction struct {
 // them, newest first.
 func (c *Client) Ledger(ctx context.Context, volunteer string, limit int) (Ledger, error) {
 	var l Ledger
+	if err := checkID("volunteer", volunteer); err != nil {
+		return l, err
+	}
 	return l, c.call(ctx, http.MethodGet, "/api/v1/volunteers/"+volunteer+"/ledger", url.Values{"limit": {strconv.Itoa(limit)}}, nil, &l)
 }

@@ -13,18 +13,21 @@ type Path string
 const (
 	Alone    Path = "alone"    // one volunteer's result was taken at its word
 	Agreed   Path = "agreed"   // several volunteers returned the same
-	Checked  Path = "checked"  // the hub verified the result without computing it again
+	Checked  Path = "checked"  // one would have been believed, the lot fell on it, and another volunteer returned the same
 	Audited  Path = "audited"  // the hub computed the shard itself
-	Disputed Path = "disputed" // results differed, and a dispute decided
+	Disputed Path = "disputed" // results differed, and whoever said otherwise lost a dispute
 )
+
+// signers is how many volunteers must have signed the accepted output for it to
+// be accepted by each path. The hub may find by an audit what nobody has
+// returned; a dispute only ever proves a result wrong, so that somebody is left
+// who said what was accepted.
+var signers = map[Path]int{Alone: 1, Agreed: 2, Checked: 2, Audited: 0, Disputed: 1}
 
 // known reports whether p is one of the paths.
 func (p Path) known() bool {
-	switch p {
-	case Alone, Agreed, Checked, Audited, Disputed:
-		return true
-	}
-	return false
+	_, ok := signers[p]
+	return ok
 }
 
 // Standing is what the hub believed of one result when the job ended.

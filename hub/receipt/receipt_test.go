@@ -189,6 +189,42 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// Each path takes a number of volunteers who signed the accepted output; one
+// more is as good, one fewer is a record that does not bear itself out.
+func TestSignersOfPaths(t *testing.T) {
+	wrong := receipt.Sum([]byte("wrong"))
+	for _, c := range []struct {
+		path    receipt.Path
+		refuted bool // a third volunteer's result is
+		want    int
+	}{
+		{receipt.Alone, false, 1},
+		{receipt.Alone, true, 1},
+		{receipt.Agreed, false, 2},
+		{receipt.Agreed, true, 2},
+		{receipt.Checked, false, 2},
+		{receipt.Checked, true, 2},
+		{receipt.Audited, false, 0},
+		{receipt.Audited, true, 0},
+		{receipt.Disputed, true, 1},
+		{receipt.Disputed, false, 3}, // of the two there are: a dispute without a loser is none
+	} {
+		for n := range 3 {
+			r := sample(t, 3, 1)
+			r.Path, r.Executed, r.Results = c.path, 3, r.Results[:n]
+			if c.refuted {
+				loser := sign(t, 3, r.Shard, wrong)
+				loser.Standing = receipt.Refuted
+				r.Results = append(r.Results, loser)
+			}
+			err := r.Verify()
+			if n >= c.want && err != nil || n < c.want && (!errors.Is(err, receipt.ErrDamaged) || !strings.Contains(err.Error(), "path "+string(c.path))) {
+				t.Errorf("%s by %d volunteers, another refuted %t: %v; want %d", c.path, n, c.refuted, err, c.want)
+			}
+		}
+	}
+}
+
 // refute lets the second volunteer have signed something else.
 func refute(t testing.TB, r *receipt.Receipt, output receipt.Hash) {
 	r.Results[1] = sign(t, 2, r.Shard, output)

@@ -3,6 +3,7 @@ package receipt
 import (
 	"crypto/ed25519"
 	"fmt"
+	"slices"
 
 	"github.com/shoal-compute/shoal/hub/protocol"
 )
@@ -76,18 +77,14 @@ func (r Receipt) verifyResult(res Result) error {
 }
 
 // verifyPath checks that enough volunteers signed the accepted output: same of
-// them did. Where the hub has computed the shard itself, nobody need have.
+// them did. After a dispute somebody must also have been refuted.
 func (r Receipt) verifyPath(same int) error {
-	want := 0
-	switch r.Path {
-	case Alone, Checked:
-		want = 1
-	case Agreed:
-		want = 2
-	case Audited, Disputed:
+	if want := signers[r.Path]; same < want {
+		return r.damaged("path %s: %d volunteers signed the accepted output, want at least %d", r.Path, same, want)
 	}
-	if same < want {
-		return r.damaged("path %s: %d volunteers signed the accepted output, want %d", r.Path, same, want)
+	refuted := func(res Result) bool { return res.Standing == Refuted }
+	if r.Path == Disputed && !slices.ContainsFunc(r.Results, refuted) {
+		return r.damaged("path %s: nobody's result is refuted", r.Path)
 	}
 	return nil
 }

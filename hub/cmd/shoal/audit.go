@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -88,7 +89,7 @@ func (f *auditFlags) run(c *cobra.Command, s streams, name string) error {
 	if f.seed == "" {
 		f.seed = rand.Text()
 	}
-	source, end, err := f.source(name)
+	source, end, err := f.source(c.Context(), name)
 	if err != nil {
 		return err
 	}
@@ -112,15 +113,19 @@ func (f *auditFlags) run(c *cobra.Command, s streams, name string) error {
 
 // source is a folder of that name, with the hub behind it if one is named; or
 // else a job of the hub.
-func (f *auditFlags) source(name string) (audit.Source, func(), error) {
+func (f *auditFlags) source(ctx context.Context, name string) (audit.Source, func(), error) {
 	named := f.hub != "" || os.Getenv("SHOAL_HUB") != ""
 	cl, err := (&remote{hub: f.hub}).client()
 	if err != nil {
 		return nil, nil, err
 	}
 	onHub := &audit.Hub{Client: cl, ID: name}
-	if !isDir(name) {
-		return onHub, func() {}, nil
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return onHub, func() {}, findJob(ctx, cl, name)
+	case !info.IsDir():
+		return nil, nil, &inputError{fmt.Errorf("%s is a file: want a folder that `shoal job fetch` has made, or a job's ID", name)}
 	}
 	var behind audit.Source
 	if named {
@@ -133,9 +138,21 @@ func (f *auditFlags) source(name string) (audit.Source, func(), error) {
 	return folder, func() { folder.Close() }, nil
 }
 
-func isDir(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.IsDir()
+// findJob makes sure that the hub has a job of that name, which is no folder
+// here: whoever misspelt a folder should not be told of hubs alone.
+func findJob(ctx context.Context, cl *client.Client, name string) error {
+	if err := client.CheckID(name); err != nil {
+		return &inputError{fmt.Errorf("there is no folder %q here, and it is no job's ID", name)}
+	}
+	_, err := cl.Job(ctx, name)
+	var gone *client.UnreachableError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &inputError{fmt.Errorf("there is no folder %q here, and no job %q at %s", name, name, cl.Hub())}
+	case errors.As(err, &gone):
+		return fmt.Errorf("there is no folder %q here, and whether there is a job %q cannot be asked: %w", name, name, err)
+	}
+	return err
 }
 
 // audit opens the lane and carries the audit out.
@@ -247,7 +264,7 @@ func (r auditResult) edition() string {
 // printable replaces what is no character or controls terminals.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || unicode.IsPrint(r) {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
 			return r
 		}
 		return unicode.ReplacementChar

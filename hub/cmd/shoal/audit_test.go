@@ -165,7 +165,14 @@ func TestAudit(t *testing.T) {
 		{[]string{"audit", dir, "--sample", "lots"}, exitUsage, "--sample"},
 		{[]string{"audit", dir, "--device", "webgpu"}, exitUsage, "browser"},
 		{[]string{"audit", t.TempDir()}, exitUsage, "no fetched job"},
-		{[]string{"audit", "nobody", "--hub", url}, exitUsage, "refuses"},
+		{[]string{"audit", "nobody", "--hub", url}, exitUsage, `no folder "nobody" here, and no job "nobody" at ` + url},
+		{[]string{"audit", "no/body", "--hub", "http://127.0.0.1:1"}, exitUsage, `no folder "no/body" here, and it is no job's ID`},
+		{[]string{"audit", "", "--hub", "http://127.0.0.1:1"}, exitUsage, `it is no job's ID`},
+		{[]string{"audit", filepath.Join(dir, audit.FileJob)}, exitUsage, "is a file"},
+		{[]string{"job", "show", "x/../../y", "--hub", "http://127.0.0.1:1"}, exitUsage, `"x/../../y" is no job ID`},
+		{[]string{"job", "watch", "..", "--hub", "http://127.0.0.1:1"}, exitUsage, "is no job ID"},
+		{[]string{"job", "fetch", "", "--hub", "http://127.0.0.1:1"}, exitUsage, "is no job ID"},
+		{[]string{"job", "cancel", "a?b", "--hub", "http://127.0.0.1:1"}, exitUsage, "is no job ID"},
 		{[]string{"audit", done.ID, "--hub", "http://127.0.0.1:1"}, exitUnreachable, "not reachable"},
 		{[]string{"audit"}, exitUsage, "want a job's ID or a folder"},
 	} {
@@ -326,7 +333,7 @@ func TestAuditAssurances(t *testing.T) {
 func TestAuditMap(t *testing.T) {
 	dir := t.TempDir()
 	for name, data := range map[string][]byte{
-		"known.wasm": selftest.Module, "lines.txt": []byte("echo one\nbad\necho two\necho three\n"),
+		"known.wasm": selftest.Module, "lines.txt": []byte("sone\ndivide\nstwo\nsthree\n"),
 		"job.yaml": []byte("kind: map\nname: known\nmap: {module: known.wasm, inputs: {lines: lines.txt}, batch: 2, fuel: 1000000, memory: 1MiB, output: 1KiB}\n"),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
@@ -343,6 +350,15 @@ func TestAuditMap(t *testing.T) {
 	}
 	var done struct{ ID string }
 	lastLine(t, out, &done)
+	for _, command := range []string{"show", "watch"} { // a run that failed is a result, and its reason is told
+		code, out, errs := shoal(t, "job", command, done.ID)
+		if code != exitDone || !strings.Contains(out, "4/4, 1 failed") || !strings.Contains(out, "1 trapped") || !strings.Contains(out, "input 1 trapped after") {
+			t.Errorf("job %s: code %d, %s%s", command, code, out, errs)
+		}
+	}
+	if _, out, _ := shoal(t, "job", "list"); !strings.Contains(out, "4/4, 1 failed") {
+		t.Errorf("job list: %s", out)
+	}
 	files := filepath.Join(dir, "files")
 	if code, _, errs := shoal(t, "job", "fetch", done.ID, "-o", files); code != exitDone {
 		t.Fatalf("fetch: %s", errs)
@@ -359,6 +375,39 @@ func TestAuditMap(t *testing.T) {
 				t.Errorf("audit %s of %s: %+v", what, sample, r.Report)
 			}
 		}
+	}
+}
+
+// A job that failed for its first failed run is audited up to there, and ends
+// there here as well.
+func TestAuditFailedMap(t *testing.T) {
+	dir := t.TempDir()
+	for name, data := range map[string][]byte{
+		"known.wasm": selftest.Module, "lines.txt": []byte("sone\ndivide\n"),
+		"job.yaml": []byte("kind: map\nname: known\nmap: {module: known.wasm, inputs: {lines: lines.txt}, fuel: 1000000, memory: 1MiB, output: 1KiB, on_error: fail}\n"),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	url, key := runHub(t, t.TempDir())
+	volunteerFor(t, url)
+	t.Setenv("SHOAL_HUB", url)
+	t.Setenv("SHOAL_KEY", key)
+	code, out, errs := shoal(t, "submit", filepath.Join(dir, "job.yaml"), "--wait", "--json")
+	if code != exitFailed || !strings.Contains(errs, "input 1 trapped after") {
+		t.Fatalf("submit: code %d, %s", code, errs)
+	}
+	var done struct{ ID string }
+	lastLine(t, out, &done)
+	code, out, errs = shoal(t, "audit", done.ID, "--sample", "100%", "--json")
+	if code != exitDone {
+		t.Fatalf("audit: code %d, %s%s", code, out, errs)
+	}
+	r := auditResult{Report: &audit.Report{}}
+	lastLine(t, out, &r)
+	if r.Shards != 1 || r.Confirmed != 1 || !strings.Contains(strings.Join(r.Notes, ""), "input 1 trapped after") {
+		t.Errorf("%+v", r.Report)
 	}
 }
 

@@ -22,7 +22,7 @@ func newDispute(s streams) *cobra.Command {
 		Short: "Make the verdict of a dispute again from its evidence, offline",
 		Args:  exactly(1, "a file of evidence"),
 		RunE: func(c *cobra.Command, args []string) error {
-			evidence, err := readInput(s, args[0])
+			evidence, err := readInput(c.Context(), s, args[0], maxEvidence)
 			if err != nil {
 				return err
 			}
@@ -33,6 +33,9 @@ func newDispute(s streams) *cobra.Command {
 	c.AddCommand(replay)
 	return c
 }
+
+// maxEvidence bounds a file of evidence, in bytes: an op's inputs are in it.
+const maxEvidence = 1 << 30
 
 // party is what a replay says of one volunteer.
 type party struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/shoal-compute/shoal/hub"
+	"github.com/shoal-compute/shoal/hub/internal/httpapi"
 	"github.com/shoal-compute/shoal/hub/job"
 	"github.com/shoal-compute/shoal/hub/job/all"
 	"github.com/shoal-compute/shoal/hub/job/data"
@@ -29,6 +31,7 @@ func newHub(s streams) *cobra.Command {
 		flags   hubSettings
 		config  string
 		certify []string
+		proxies []string
 		retain  string
 		mend    time.Duration
 		verbose bool
@@ -57,6 +60,9 @@ func newHub(s streams) *cobra.Command {
 			defer cfg.Arbiter.Close()
 			cfg.Name = set.Name
 			if cfg.Certified, err = volunteerKeys(certify); err != nil {
+				return err
+			}
+			if cfg.TrustProxy, err = proxyNetworks(proxies); err != nil {
 				return err
 			}
 			keep, err := job.ParseBytes(retain)
@@ -91,6 +97,7 @@ func newHub(s streams) *cobra.Command {
 	c.Flags().StringVar(&flags.Files, "files", "", "directory of data files that job files may name; SHOAL_FILES, else none")
 	c.Flags().StringVar(&config, "config", "", "YAML or JSON file with the fields listen, data, name and files")
 	c.Flags().StringSliceVar(&certify, "certify", nil, "keys of volunteers whose results count like the hub's own, 64 hexadecimal digits each")
+	c.Flags().StringSliceVar(&proxies, "trust-proxy", nil, "addresses and networks of the proxies before this hub, as in 10.0.0.0/8: they are believed to say in X-Forwarded-For where volunteers are")
 	c.Flags().StringVar(&retain, "retain", "1GiB", "how much of every job's shard inputs is kept, so that audits can run its shards again")
 	c.Flags().DurationVar(&mend, "mend", hub.Default().Mend, "how long after its end a job is run again where somebody whose word it rests on is proved wrong; 0 never")
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "log every shard")
@@ -204,4 +211,16 @@ func volunteerKeys(list []string) ([][32]byte, error) {
 		}
 	}
 	return keys, nil
+}
+
+// proxyNetworks reads the networks of --trust-proxy.
+func proxyNetworks(list []string) ([]netip.Prefix, error) {
+	networks := make([]netip.Prefix, len(list))
+	for i, text := range list {
+		var err error
+		if networks[i], err = httpapi.ParseProxy(text); err != nil {
+			return nil, &inputError{fmt.Errorf("--trust-proxy: %w", err)}
+		}
+	}
+	return networks, nil
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shoal-compute/shoal/hub/client"
 	"github.com/shoal-compute/shoal/hub/job/safetensors"
 )
 
@@ -131,7 +132,7 @@ func TestSubmitAndReproduce(t *testing.T) {
 	t.Setenv("SHOAL_HUB", url)
 
 	code, _, errs = shoal(t, "submit", file)
-	if code != exitUsage || !strings.Contains(errs, "key") {
+	if code != exitUsage || !strings.Contains(errs, "--key or SHOAL_KEY is missing or wrong") {
 		t.Errorf("submit without a key: code %d, %s", code, errs)
 	}
 	t.Setenv("SHOAL_KEY", key)
@@ -233,6 +234,18 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// A promise is of a whole job.
+func TestWorth(t *testing.T) {
+	for state, want := range map[string]string{
+		"done": "promise met: 2 of 9 shards", "cancelled": "before it was cancelled: 2 of 9 shards", "failed": "before it failed: 2 of 9 shards",
+	} {
+		j := client.Job{State: state, Trust: &client.Trust{Weighed: true, Epsilon: 1e-6, Bound: 1e-7, Accepted: 2}, Plan: client.Plan{Shards: 9}}
+		if got := worth(j); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q, want %q", state, got, want)
+		}
+	}
+}
+
 func TestUnreachable(t *testing.T) {
 	t.Setenv("SHOAL_HUB", "http://127.0.0.1:1")
 	for _, args := range [][]string{{"job", "list"}, {"submit", tinyJob(t)}} {
@@ -240,9 +253,13 @@ func TestUnreachable(t *testing.T) {
 			t.Errorf("%v: code %d, %s", args, code, errs)
 		}
 	}
-	t.Setenv("SHOAL_HUB", "ftp://nowhere")
-	if code, _, errs := shoal(t, "job", "list"); code != exitUsage {
-		t.Errorf("bad address: code %d, %s", code, errs)
+	for hub, want := range map[string]int{
+		"127.0.0.1:1": exitUnreachable, "localhost:1": exitUnreachable, "[::1]:1": exitUnreachable, // http, as for shoal-node
+		"ftp://nowhere": exitUsage, "http://": exitUsage, "http:// ": exitUsage, "mailto:me": exitUsage,
+	} {
+		if code, _, errs := shoal(t, "job", "list", "--hub", hub); code != want {
+			t.Errorf("--hub %s: code %d, want %d: %s", hub, code, want, errs)
+		}
 	}
 }
 

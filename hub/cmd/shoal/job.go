@@ -43,23 +43,44 @@ func jobCommand(use, short string, args cobra.PositionalArgs, do func(c *cobra.C
 }
 
 func newJobList(s streams) *cobra.Command {
-	return jobCommand("list", "List jobs, the newest first", exactly(0, "no arguments"),
+	var limit int
+	c := jobCommand("list", "List jobs, the newest first", exactly(0, "no arguments"),
 		func(c *cobra.Command, cl *client.Client, _ []string, asJSON bool) error {
-			jobs, err := cl.Jobs(c.Context())
+			if limit < 1 {
+				return &inputError{fmt.Errorf("--limit: %d is less than 1", limit)}
+			}
+			jobs, more, err := cl.NewestJobs(c.Context(), limit)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return writeJSON(s.out, map[string]any{"jobs": jobs})
+				return writeJSON(s.out, map[string]any{"jobs": jobs, "more": more})
 			}
 			w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "ID\tNAME\tSTATE\tSTEP\tLOSS\tHELD-OUT\tTRUST\tCREATED")
 			for _, j := range jobs {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%d/%d\t%s\t%s\t%s\t%s\n", j.ID, j.Name, j.State, j.Step, j.Steps,
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", j.ID, j.Name, j.State, steps(j),
 					number(j.Loss), number(j.Val), trustWord(j.Trust), j.Created.Local().Format(time.DateTime))
 			}
-			return w.Flush()
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			if more {
+				fmt.Fprintf(s.err, "These are the newest %d; --limit lists more.\n", len(jobs))
+			}
+			return nil
 		})
+	c.Flags().IntVar(&limit, "limit", 50, "how many jobs to list")
+	return c
+}
+
+// steps is how far a job is; of a map job, with the inputs whose run failed.
+func steps(j client.Job) string {
+	text := fmt.Sprintf("%d/%d", j.Step, j.Steps)
+	if j.Failed > 0 {
+		text += fmt.Sprintf(", %d failed", j.Failed)
+	}
+	return text
 }
 
 // trustWord is how results are verified, for a table.
@@ -108,8 +129,15 @@ func showJob(s streams, j client.Job, asJSON bool) error {
 	default:
 		line("because", j.Error)
 	}
+	if j.Waiting != "" {
+		line("waits for", j.Waiting)
+	}
 	if j.Kind == "map" {
 		line("inputs", fmt.Sprintf("%d/%d, %d failed", j.Step, j.Steps, j.Failed))
+		if j.Failures != "" {
+			line("failures", j.Failures)
+			line("the first", j.First)
+		}
 	} else {
 		line("step", fmt.Sprintf("%d/%d", j.Step, j.Steps))
 		line("loss", number(j.Loss))
@@ -123,6 +151,9 @@ func showJob(s streams, j client.Job, asJSON bool) error {
 	line("cost", j.Cost)
 	if t := j.Trust; t != nil {
 		line("trust", describeTrust(*t))
+		if t.Instead != "" {
+			line("", t.Instead)
+		}
 	}
 	if j.Repairs > 0 {
 		line("repairs", fmt.Sprintf("taken back and computed again %s", times(j.Repairs)))
@@ -160,6 +191,10 @@ func worth(j client.Job) string {
 	t := *j.Trust
 	line := fmt.Sprintf("%d of %d shards accepted, %s", t.Accepted, j.Plan.Shards, describeTrust(t))
 	switch {
+	case j.State == "cancelled": // no promise was made of a part of a job
+		line = "before it was cancelled: " + line
+	case j.State == "failed":
+		line = "before it failed: " + line
 	case !t.Weighed || t.Epsilon <= 0 || t.Epsilon >= 1:
 	case t.Bound <= t.Epsilon:
 		line = "promise met: " + line
@@ -173,11 +208,20 @@ func worth(j client.Job) string {
 }
 
 func newJobWatch(s streams) *cobra.Command {
-	return jobCommand("watch ID", "Watch a job until it has ended; exit code 1 if it failed", exactly(1, "a job's ID"),
+	c := jobCommand("watch ID", "Watch a job until it has ended; exit code 1 if it failed", exactly(1, "a job's ID"),
 		func(c *cobra.Command, cl *client.Client, args []string, asJSON bool) error {
 			return watchJob(c.Context(), s, cl, args[0], asJSON)
 		})
+	c.Long = "Watch a job until it has ended.\n\n" + waitCodes
+	return c
 }
+
+// waitCodes is what whoever waits for a job may rely on.
+const waitCodes = "The exit code is 0 when the job is done and 1 when it failed or was cancelled, or when the\n" +
+	"command is interrupted, which leaves the job alone. A map job\n" +
+	"is done even where runs of its module failed: that is a result like any other, the same on\n" +
+	"every machine, and told here and in report.json. With map.on_error: fail the first failed\n" +
+	"run ends the job, and the exit code is 1."
 
 // watchJob shows a job's progress until it has ended, and then the job.
 func watchJob(ctx context.Context, s streams, cl *client.Client, id string, asJSON bool) error {
@@ -190,15 +234,27 @@ func watchJob(ctx context.Context, s streams, cl *client.Client, id string, asJS
 			fmt.Fprintf(s.err, "job %s was taken back: %s\n", id, e.Error)
 		case e.State != "":
 			fmt.Fprintf(s.err, "job %s is %s\n", id, e.State)
+		case e.Waiting != "":
+			fmt.Fprintf(s.err, "job %s waits for %s\n", id, e.Waiting)
 		}
 		return nil
 	})
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("interrupted: job %s goes on", id)
+	}
 	if err != nil {
 		return err
 	}
 	j, err := cl.Job(ctx, id)
 	if err != nil {
 		return err
+	}
+	if j.Failed > 0 {
+		fmt.Fprintf(s.err, "%d of %d inputs failed", j.Failed, j.Steps)
+		if j.Failures != "" { // older hubs do not say
+			fmt.Fprintf(s.err, ": %s; %s", j.Failures, j.First)
+		}
+		fmt.Fprintln(s.err)
 	}
 	if t := j.Trust; t != nil && t.Accepted > 0 {
 		fmt.Fprintln(s.err, worth(j))

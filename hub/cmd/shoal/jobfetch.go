@@ -80,32 +80,32 @@ func fetchJob(ctx context.Context, s streams, cl *client.Client, id, dir string,
 	if err != nil {
 		return nil, err
 	}
+	if err := checkNames(artifacts); err != nil {
+		return nil, err
+	}
+	if err := checkFolder(ctx, dir, j); err != nil {
+		return nil, err
+	}
+	head, err := cl.Head(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	f := &fetcher{cl: cl, id: id, dir: dir}
+	// The head comes first: from then on the folder is this job's, also when the
+	// rest does not follow.
+	if err := f.file(audit.FileHead, func(w io.Writer) error { return write(w, head) }); err != nil {
+		return nil, err
+	}
 	for _, a := range artifacts {
-		if filepath.Base(a.Name) != a.Name || !filepath.IsLocal(a.Name) || audit.Reserved(a.Name) {
-			return nil, fmt.Errorf("the hub names a file %q: not fetched", a.Name)
-		}
 		if err := f.file(a.Name, func(w io.Writer) error { return cl.Fetch(ctx, id, a, w) }); err != nil {
 			return nil, err
 		}
 	}
-	for _, part := range []struct {
-		name string
-		fill func(io.Writer) error
-	}{
-		{audit.FileJob, func(w io.Writer) error { return write(w, []byte(j.File)) }},
-		{audit.FileReceipts, func(w io.Writer) error { return cl.Receipts(ctx, id, w) }},
-		{audit.FileHead, func(w io.Writer) error {
-			head, err := cl.Head(ctx, id)
-			if err != nil {
-				return err
-			}
-			return write(w, head)
-		}},
-	} {
-		if err := f.file(part.name, part.fill); err != nil {
-			return nil, err
-		}
+	if err := f.file(audit.FileJob, func(w io.Writer) error { return write(w, []byte(j.File)) }); err != nil {
+		return nil, err
+	}
+	if err := f.file(audit.FileReceipts, func(w io.Writer) error { return cl.Receipts(ctx, id, w) }); err != nil {
+		return nil, err
 	}
 	if err := f.blobs(ctx, s, j, all); err != nil {
 		return nil, err
@@ -231,9 +231,8 @@ func dataOf(ctx context.Context, cl *client.Client, j client.Job) ([]job.Hash, e
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	var gone *client.UnreachableError
-	if errors.As(err, &gone) {
-		return nil, err
+	if err != nil && read.trouble != nil {
+		return nil, read.trouble
 	}
 	// Otherwise the data is not all there, and what is there has been read.
 	return read.hashes, nil

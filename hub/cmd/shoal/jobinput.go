@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -22,8 +20,8 @@ type jobInput struct {
 }
 
 // readJob reads a job file, or standard input for "-", and applies --set.
-func readJob(s streams, name string, set []string) (*jobInput, error) {
-	text, err := readInput(s, name)
+func readJob(ctx context.Context, s streams, name string, set []string) (*jobInput, error) {
+	text, err := readInput(ctx, s, name, jobfile.MaxSize)
 	if err != nil {
 		return nil, err
 	}
@@ -44,21 +42,6 @@ func parseJob(text []byte, name string, set []string) (*jobInput, error) {
 		in.read = data.Dir(filepath.Dir(name)).Read
 	}
 	return in, nil
-}
-
-// readInput reads a whole file, or standard input for "-".
-func readInput(s streams, name string) ([]byte, error) {
-	var text []byte
-	var err error
-	if name == "-" {
-		text, err = io.ReadAll(s.in)
-	} else {
-		text, err = os.ReadFile(name)
-	}
-	if err != nil {
-		return nil, &inputError{err}
-	}
-	return text, nil
 }
 
 func setFlag(c *cobra.Command, set *[]string) {

@@ -2,8 +2,8 @@
 // `shoal help`. What it prints on standard output is the result; progress and
 // logs go to standard error.
 //
-// Exit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 hub unreachable,
-// 4 verification failed.
+// Exit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 hub unreachable or
+// out of order, 4 verification failed.
 package main
 
 import (

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"sync"
 
@@ -43,9 +42,9 @@ func newMap(s streams) *cobra.Command {
 			if jobs < 1 || jobs > maxJobs {
 				return usagef(c, "--jobs: want 1 to %d, got %d", maxJobs, jobs)
 			}
-			module, err := os.ReadFile(args[0])
+			module, err := readModule(c.Context(), s, args[0])
 			if err != nil {
-				return &inputError{err}
+				return err
 			}
 			p := pipe{streams: s, module: module, limits: l, jobs: jobs, json: asJSON, separator: '\n'}
 			if null {
@@ -61,11 +60,7 @@ func newMap(s streams) *cobra.Command {
 	return c
 }
 
-const (
-	maxJobs = 256
-	// maxItem bounds one input of the pipe, in bytes.
-	maxItem = 32 << 20
-)
+const maxJobs = 256
 
 // pipe is one `shoal map`. It has these goroutines: one reads inputs and queues
 // each twice, for the workers and, in order, for the writer; p.jobs workers run
@@ -147,6 +142,8 @@ func (p *pipe) read(ctx context.Context, work, order chan<- *item) error {
 	}
 }
 
+var errTooLong = fmt.Errorf("has more than %d bytes", mapping.MaxInput)
+
 // next returns the next input without its end.
 func (p *pipe) next(r *bufio.Reader) ([]byte, error) {
 	var input []byte
@@ -154,8 +151,8 @@ func (p *pipe) next(r *bufio.Reader) ([]byte, error) {
 		part, err := r.ReadSlice(p.separator)
 		input = append(input, part...)
 		switch {
-		case len(input) > maxItem:
-			return nil, fmt.Errorf("is longer than %d bytes", maxItem)
+		case len(input) > mapping.MaxInput+2: // its end is none of it
+			return nil, errTooLong
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case errors.Is(err, io.EOF) && len(input) == 0, err != nil && !errors.Is(err, io.EOF):
@@ -164,6 +161,9 @@ func (p *pipe) next(r *bufio.Reader) ([]byte, error) {
 		input = bytes.TrimSuffix(input, []byte{p.separator})
 		if p.separator == '\n' {
 			input = bytes.TrimSuffix(input, []byte("\r"))
+		}
+		if len(input) > mapping.MaxInput {
+			return nil, errTooLong
 		}
 		return input, nil
 	}
@@ -199,7 +199,16 @@ func (p *pipe) work(ctx context.Context, host sandbox.Host, m sandbox.Module, qu
 func (p *pipe) write(ctx context.Context, order <-chan *item) error {
 	out := bufio.NewWriter(p.out)
 	n, failed := 0, 0
-	for it := range order {
+	for {
+		var it *item
+		select {
+		case it = <-order:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if it == nil { // that was the last
+			break
+		}
 		n++
 		select {
 		case <-it.done:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -18,7 +19,7 @@ func newProgram(s streams) *cobra.Command {
 		Short: "Print a program, or the programs that a job file makes, as text",
 		Args:  exactly(1, "a program file or a job file"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return dumpPrograms(s, args[0], set)
+			return dumpPrograms(c.Context(), s, args[0], set)
 		},
 	}
 	setFlag(dump, &set)
@@ -26,8 +27,8 @@ func newProgram(s streams) *cobra.Command {
 	return c
 }
 
-func dumpPrograms(s streams, name string, set []string) error {
-	programs, err := readPrograms(s, name, set)
+func dumpPrograms(ctx context.Context, s streams, name string, set []string) error {
+	programs, err := readPrograms(ctx, s, name, set)
 	if err != nil {
 		return err
 	}
@@ -47,8 +48,8 @@ func dumpPrograms(s streams, name string, set []string) error {
 
 // readPrograms reads a program, whose use is not known, or the programs that a
 // job file makes.
-func readPrograms(s streams, name string, set []string) ([]train.Program, error) {
-	raw, err := readInput(s, name)
+func readPrograms(ctx context.Context, s streams, name string, set []string) ([]train.Program, error) {
+	raw, err := readInput(ctx, s, name, program.MaxBytes)
 	if err != nil {
 		return nil, err
 	}

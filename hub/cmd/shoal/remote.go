@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,6 +37,9 @@ func (r *remote) client() (*client.Client, error) {
 	if key == "" {
 		key = os.Getenv("SHOAL_KEY")
 	}
+	if !strings.Contains(hub, "://") { // as shoal-node takes it
+		hub = "http://" + hub
+	}
 	c, err := client.New(hub, key, nil)
 	if err != nil {
 		return nil, &inputError{err}
@@ -42,10 +47,25 @@ func (r *remote) client() (*client.Client, error) {
 	return c, nil
 }
 
+// withAdvice says of an error what can be done about it, where that is known.
+func withAdvice(err error) error {
+	var p *client.Problem
+	if errors.As(err, &p) && p.Status == http.StatusUnauthorized {
+		return fmt.Errorf("%w (--key or SHOAL_KEY is missing or wrong; a hub prints its admin key when it starts for the first time)", err)
+	}
+	return err
+}
+
 // refused reports whether the hub refuses what it was asked: asking again
 // would not help.
 func refused(err error) bool {
-	var p *client.Problem
+	var (
+		p *client.Problem
+		a *client.ArgumentError
+	)
+	if errors.As(err, &a) {
+		return true // the client has, for every hub
+	}
 	if !errors.As(err, &p) {
 		return false
 	}
@@ -55,4 +75,11 @@ func refused(err error) bool {
 		return true
 	}
 	return false
+}
+
+// ill reports whether the hub, or what stands before it, is out of order: asking
+// again later may help.
+func ill(err error) bool {
+	var p *client.Problem
+	return errors.As(err, &p) && p.Status >= http.StatusInternalServerError
 }

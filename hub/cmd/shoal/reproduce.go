@@ -32,7 +32,14 @@ func newReproduce(s streams) *cobra.Command {
 			"compare outputs_sha256.",
 		Args: exactly(1, "a job file"),
 		RunE: func(c *cobra.Command, args []string) error {
-			in, err := readJob(s, args[0], set)
+			if c.Flags().Changed("expect") { // before hours of work
+				h, err := job.ParseHash(expect)
+				if err != nil {
+					return usagef(c, "--expect: %q is no SHA-256: want 64 hexadecimal digits", expect)
+				}
+				expect = h.String()
+			}
+			in, err := readJob(c.Context(), s, args[0], set)
 			if err != nil {
 				return err
 			}
@@ -155,6 +162,9 @@ func describe(r job.Report) string {
 	line := fmt.Sprintf("step %d/%d", r.Step, r.Steps)
 	if r.Failed > 0 {
 		line += fmt.Sprintf("  failed %d", r.Failed)
+	}
+	if r.Failures != "" {
+		line += fmt.Sprintf(" (%s)", r.Failures)
 	}
 	if r.Loss != nil {
 		line += fmt.Sprintf("  loss %.4f", *r.Loss)

@@ -38,7 +38,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, err io.Writer) i
 	if failure == nil {
 		return exitDone
 	}
-	fmt.Fprintf(err, "shoal: %v\n", failure)
+	// Hubs, job files and modules have a say in it: none gets to write to a
+	// terminal as it likes.
+	fmt.Fprintf(err, "shoal: %s\n", printable(withAdvice(failure).Error()))
 	code := exitCode(failure)
 	var u *usageError
 	if errors.As(failure, &u) {
@@ -55,7 +57,7 @@ func newRoot(s streams) *cobra.Command {
 		Use:   "shoal",
 		Short: "Many small devices, one exact answer",
 		Long: "Shoal trains models and runs modules on many small devices, and gets the same bytes\nwhoever computed them.\n\n" +
-			"Exit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 hub unreachable, 4 verification failed.",
+			"Exit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 hub unreachable or out of order,\n4 verification failed.",
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -145,9 +147,9 @@ func exitCode(err error) int {
 		return exitUsage
 	case refused(err):
 		return exitUsage
-	case errors.As(err, &gone):
+	case errors.As(err, &gone), ill(err):
 		return exitUnreachable
-	case errors.As(err, &verify):
+	case errors.As(err, &verify), errors.Is(err, client.ErrDamaged):
 		return exitVerification
 	}
 	return exitFailed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,6 +45,14 @@ func (l *limitFlags) limits(c *cobra.Command) (sandbox.Limits, error) {
 	if err != nil {
 		return sandbox.Limits{}, usagef(c, "--output: %v", err)
 	}
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{{"fuel", l.fuel}, {"memory", int64(memory)}, {"output", int64(output)}} {
+		if f.value == 0 { // in a job.Map it would be the default
+			return sandbox.Limits{}, usagef(c, "--%s: must be more than 0", f.name)
+		}
+	}
 	limits, err := mapping.Limits(job.Map{Fuel: l.fuel, Memory: memory, Output: output})
 	var field *job.FieldError
 	if errors.As(err, &field) {
@@ -71,11 +80,11 @@ func newShardRun(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			module, err := os.ReadFile(args[0])
+			module, err := readModule(c.Context(), s, args[0])
 			if err != nil {
-				return &inputError{err}
+				return err
 			}
-			input, err := readInput(s, in)
+			input, err := readInput(c.Context(), s, in, mapping.MaxInput)
 			if err != nil {
 				return err
 			}
@@ -146,10 +155,7 @@ func (r *shardRun) show(s streams, out string, asJSON bool) error {
 	returned := r.outcome.Status == job.Returned
 	switch {
 	case !returned:
-		fmt.Fprint(s.err, r.Complaint)
-		if n := len(r.Complaint); n > 0 && r.Complaint[n-1] != '\n' {
-			fmt.Fprintln(s.err)
-		}
+		fmt.Fprint(s.err, r.beforeReason())
 	case out != "-":
 		if err := os.WriteFile(out, r.outcome.Output, 0o644); err != nil {
 			return err
@@ -170,6 +176,25 @@ func (r *shardRun) show(s streams, out string, asJSON bool) error {
 	}
 	fmt.Fprintf(s.err, "returned %d bytes after %d instructions in %.3f s, and %.3f s to load\n", r.Bytes, r.Fuel, r.Seconds, r.LoadSeconds)
 	return nil
+}
+
+// beforeReason is what the module complained, with a line feed at the end; ""
+// where the reason has all of it. Modules come from strangers: none gets to write
+// to a terminal as it likes.
+func (r *shardRun) beforeReason() string {
+	text := strings.Trim(printable(r.Complaint), "\n")
+	if text == "" || !strings.Contains(text, "\n") && len(r.Complaint) <= reasonHas {
+		return ""
+	}
+	return text + "\n"
+}
+
+// reasonHas is how many bytes of a complaint are always in a reason.
+const reasonHas = 200
+
+// readModule reads a module given on the command line.
+func readModule(ctx context.Context, s streams, name string) ([]byte, error) {
+	return readInput(ctx, s, name, sandbox.MaxModule)
 }
 
 // loadModule loads a module given on the command line.

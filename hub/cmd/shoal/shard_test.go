@@ -15,11 +15,20 @@ import (
 	"github.com/shoal-compute/shoal/wasm/sandbox/selftest"
 )
 
+// greedy is a module whose shoal_run has 2^32 - 1 locals, in one group.
+var greedy = []byte("\x00asm\x01\x00\x00\x00" +
+	"\x01\x0f\x03\x60\x01\x7f\x01\x7f\x60\x02\x7f\x7f\x01\x7e\x60\x00\x00" + // types
+	"\x03\x03\x02\x00\x01" + // functions
+	"\x05\x03\x01\x00\x01" + // memory
+	"\x07\x24\x03\x0bshoal_alloc\x00\x00\x09shoal_run\x00\x01\x06memory\x02\x00" +
+	"\x0a\x12\x02\x05\x00\x41\x80\x08\x0b\x0a\x01\xff\xff\xff\xff\x0f\x7f\x42\x00\x0b")
+
 // modules are what `module NAME` writes: known.wasm does what the first letter
 // of its input says, the others are examples built from their source, and an
 // input for one of them.
 var modules = map[string]func() ([]byte, error){
 	"known.wasm":     func() ([]byte, error) { return selftest.Module, nil },
+	"locals.wasm":    func() ([]byte, error) { return greedy, nil },
 	"primes.wasm":    sync.OnceValues(func() ([]byte, error) { return buildExample("primes") }),
 	"thumbnail.wasm": sync.OnceValues(func() ([]byte, error) { return buildExample("thumbnail") }),
 	"rings.png":      func() ([]byte, error) { return os.ReadFile(filepath.Join(examplesDir, "thumbnail", "rings.png")) },
@@ -46,7 +55,7 @@ func buildExample(name string) ([]byte, error) {
 // writeModule is the script command `module NAME`.
 func writeModule(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 || modules[args[0]] == nil {
-		ts.Fatalf("usage: module known.wasm|primes.wasm|thumbnail.wasm|rings.png")
+		ts.Fatalf("usage: module known.wasm|locals.wasm|primes.wasm|thumbnail.wasm|rings.png")
 	}
 	data, err := modules[args[0]]()
 	ts.Check(err)

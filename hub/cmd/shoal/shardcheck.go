@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -27,16 +26,18 @@ func newShardCheck(s streams) *cobra.Command {
 		Use:   "check PROG.wasm",
 		Short: "Say what a module is and whether it can be run",
 		Long: "Say what a module imports and exports, how it would be run, and whether it can be: one\n" +
-			"that cannot ends with exit code 2 and the reason, which is the same on every machine.",
+			"that cannot ends with exit code 2 and the reason, which is the same on every machine.\n" +
+			"Of a module that could not be run whatever the limits, only the reason is told: it may\n" +
+			"have been made to harm whoever reads on.",
 		Args: exactly(1, "a WebAssembly module"),
 		RunE: func(c *cobra.Command, args []string) error {
 			l, err := limits.limits(c)
 			if err != nil {
 				return err
 			}
-			module, err := os.ReadFile(args[0])
+			module, err := readModule(c.Context(), s, args[0])
 			if err != nil {
-				return &inputError{err}
+				return err
 			}
 			r, err := checkShard(c.Context(), module, l)
 			if err != nil {
@@ -88,19 +89,27 @@ func checkShard(ctx context.Context, module []byte, l sandbox.Limits) (*shardChe
 		r.Form = map[sandbox.Form]string{sandbox.Command: "command", sandbox.Plain: "plain"}[binary.Form]
 		r.Rewritten = len(binary.Code)
 	}
+	if r.Refused != "" && !runnable(module) {
+		return r, nil
+	}
 	return r, r.describe(ctx, module)
 }
 
-// describe lists what the module imports and exports, as far as it can be read
-// at all: it also helps with a module that is refused.
+// runnable reports whether the sandbox would run a module under some limits.
+// What it imports and exports helps where only the limits are too narrow; any
+// other module is shown to no engine: less than a hundred bytes are enough to
+// have a decoder ask for more memory than there is.
+func runnable(module []byte) bool {
+	_, err := sandbox.Rewrite(module, sandbox.Limits{Fuel: job.MaxFuel, Memory: job.MaxPages, Output: job.MaxTaskOutput})
+	return err == nil
+}
+
+// describe lists what a module that the sandbox accepts imports and exports.
 func (r *shardCheck) describe(ctx context.Context, module []byte) error {
 	engine := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
 	defer engine.Close(ctx)
 	m, err := engine.CompileModule(ctx, module)
 	if err != nil {
-		if r.Refused != "" {
-			return nil // Rewrite has said what is wrong with it
-		}
 		return err
 	}
 	for _, f := range m.ImportedFunctions() {

@@ -28,10 +28,11 @@ func newSubmit(s streams) *cobra.Command {
 		Use:   "submit FILE|-",
 		Short: "Give a job to a hub",
 		Long: "Check a job file, upload the data it names, and give it to a hub. Data files are\n" +
-			"found relative to the job file; the hub gets them by their SHA-256.",
+			"found relative to the job file; the hub gets them by their SHA-256.\n\n" +
+			"With --wait, the job is watched until it has ended. " + waitCodes,
 		Args: exactly(1, "a job file, or - for standard input"),
 		RunE: func(c *cobra.Command, args []string) error {
-			in, err := readJob(s, args[0], set)
+			in, err := readJob(c.Context(), s, args[0], set)
 			if err != nil {
 				return err
 			}
@@ -71,17 +72,19 @@ func newSubmit(s streams) *cobra.Command {
 
 // check validates the job here, so that a mistake costs no upload.
 func (in *jobInput) check(ctx context.Context, cl *client.Client) (job.Plan, error) {
-	return in.kind.Check(ctx, in.spec, job.Env{
-		Blobs:  &remoteBlobs{Blobs: local.NewBlobs(), client: cl},
-		Device: reference.New(),
-		Data:   in.read,
-	})
+	blobs := &remoteBlobs{Blobs: local.NewBlobs(), client: cl}
+	plan, err := in.kind.Check(ctx, in.spec, job.Env{Blobs: blobs, Device: reference.New(), Data: in.read})
+	if err != nil && blobs.trouble != nil {
+		err = blobs.trouble
+	}
+	return plan, err
 }
 
 // remoteBlobs reads blobs that are not here from the hub.
 type remoteBlobs struct {
 	*local.Blobs
-	client *client.Client
+	client  *client.Client
+	trouble error // why the hub could not be asked; a kind says only that its data is not there
 }
 
 func (b *remoteBlobs) Get(ctx context.Context, h job.Hash) ([]byte, error) {
@@ -93,6 +96,9 @@ func (b *remoteBlobs) Get(ctx context.Context, h job.Hash) ([]byte, error) {
 	var p *client.Problem
 	if errors.As(err, &p) && p.Status == 404 {
 		return nil, fmt.Errorf("blob %v: %w", h, fs.ErrNotExist)
+	}
+	if err != nil {
+		b.trouble = err
 	}
 	return data, err
 }

@@ -48,7 +48,7 @@ func newTrace(s streams) *cobra.Command {
 
 // readRun reads a program and its inputs.
 func readRun(s streams, c *cobra.Command, name string, files []string) (*program.Program, [][]byte, error) {
-	raw, err := readInput(s, name)
+	raw, err := readInput(c.Context(), s, name, program.MaxBytes)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -39,7 +39,7 @@ func newWitness(s streams) *cobra.Command {
 			if l.open == nil {
 				return usagef(c, "--device: %s needs a browser", name)
 			}
-			programs, err := readPrograms(s, args[0], set)
+			programs, err := readPrograms(c.Context(), s, args[0], set)
 			if err != nil {
 				return err
 			}

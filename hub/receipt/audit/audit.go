@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io/fs"
+	"strings"
 
 	"github.com/shoal-compute/shoal/hub/job"
 	"github.com/shoal-compute/shoal/hub/receipt"
@@ -47,7 +48,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		Config: c,
 		report: &Report{Paths: map[receipt.Path]int64{}, Problems: []Problem{}, Notes: []string{}},
 	}
-	a.blobs = newBlobs(c.Source, func(h job.Hash, err error) { a.report.damaged("blob "+h.String(), err) })
+	a.blobs = newBlobs(c.Source, a.report.damaged)
 	err := a.run(ctx)
 	if a.lines != nil {
 		err = errors.Join(err, a.lines.close())
@@ -74,12 +75,9 @@ func (a *auditor) run(ctx context.Context) error {
 		if err := step(ctx); err != nil {
 			return err
 		}
-		if a.lines == nil && !a.report.Sound() {
+		if !a.report.Sound() {
 			return nil
 		}
-	}
-	if !a.report.Sound() {
-		return nil
 	}
 	if err := a.checkStart(ctx); err != nil || !a.report.Sound() {
 		return err
@@ -100,6 +98,10 @@ func (a *auditor) run(ctx context.Context) error {
 // checkHead reads the head and what it says.
 func (a *auditor) checkHead(ctx context.Context) error {
 	signed, err := a.Source.Head(ctx)
+	if errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) {
+		a.report.damaged("head", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -135,9 +137,11 @@ func (a *auditor) checkFiles(ctx context.Context) error {
 	for i, artifact := range a.head.Artifacts {
 		a.Progress("files", int64(i), int64(len(a.head.Artifacts)))
 		where := "file " + artifact.Name
-		sum := &counted{Hash: sha256.New()}
+		sum := &counted{Hash: sha256.New(), most: artifact.Size}
 		err := a.Source.Artifact(ctx, artifact.Name, sum)
 		switch {
+		case sum.n > sum.most:
+			a.report.damaged(where, fmt.Errorf("more than %d bytes, which the head has", artifact.Size))
 		case errors.Is(err, ErrDamaged), errors.Is(err, fs.ErrNotExist):
 			a.report.damaged(where, err)
 		case err != nil:
@@ -153,23 +157,43 @@ func (a *auditor) checkFiles(ctx context.Context) error {
 	return nil
 }
 
-// counted is a hash that counts.
+// counted is a hash that counts, and ends the writing once there is too much.
 type counted struct {
 	hash.Hash
-	n int64
+	n, most int64
 }
 
+var errTooMuch = errors.New("audit: more than there should be")
+
 func (c *counted) Write(p []byte) (int, error) {
-	c.n += int64(len(p))
+	if c.n += int64(len(p)); c.n > c.most {
+		return 0, errTooMuch
+	}
 	return c.Hash.Write(p)
 }
 
 // checkDamages lets the source look for damage in what the audit itself may
 // never read.
 func (a *auditor) checkDamages(ctx context.Context) error {
-	var named []job.Hash
-	if a.Sample.All {
-		named = a.lines.named
+	p := Parts{Blobs: a.lines.named}
+	for _, artifact := range a.head.Artifacts {
+		p.Files = append(p.Files, artifact.Name)
 	}
-	return a.Source.Damages(ctx, a.Sample.All, named, a.report.damaged)
+	if err := a.Source.Damages(ctx, p, a.report.damaged); err != nil {
+		return err
+	}
+	lister, ok := a.Source.(strayLister)
+	if !ok || !a.report.Sound() {
+		return nil
+	}
+	strays, more, err := lister.strays(ctx)
+	if err != nil || len(strays) == 0 {
+		return err
+	}
+	text := strings.Join(strays, ", ")
+	if more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	a.report.note("the folder also has what is not listed in %s, so that nothing here vouches for it: %s", FileSums, text)
+	return nil
 }

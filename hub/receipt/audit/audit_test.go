@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -345,6 +347,49 @@ func TestLies(t *testing.T) {
 	}
 }
 
+// A receipt has an output for what nobody can compute: that is a lie, and no
+// reason to give up.
+func TestNonsense(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(s *swarm, r *receipt.Receipt)
+		text   string
+	}{
+		"program": {func(s *swarm, r *receipt.Receipt) { r.Program = receipt.Hash(s.put([]byte("garbage"))) }, "damaged encoding"},
+		"task": {func(s *swarm, r *receipt.Receipt) {
+			r.Program = receipt.Hash(s.put(make([]byte, len(job.Task{}.Encode()))))
+		}, "damaged encoding"},
+		"length": {func(s *swarm, r *receipt.Receipt) { r.Inputs[0] = receipt.Hash(s.put([]byte{1, 2, 3})) }, "has 3 bytes"},
+		"empty":  {func(s *swarm, r *receipt.Receipt) { r.Inputs[0] = receipt.Hash(s.put(nil)) }, "has 0 bytes"},
+		"number": {func(_ *swarm, r *receipt.Receipt) { r.Inputs = r.Inputs[1:] }, "inputs, the program has"},
+		"none":   {func(_ *swarm, r *receipt.Receipt) { r.Inputs = nil }, "0 inputs, the program has"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, _ := finished(t, func(s *swarm) {
+				s.line = func(r *receipt.Receipt) {
+					if r.Name() == "1/1" {
+						c.change(s, r)
+					}
+				}
+			})
+			for _, sample := range []string{"1000", "100%"} {
+				r := run(t, dir, sample, nil)
+				if r.Sound() || r.Problems[0].Kind != audit.Refuted || r.Problems[0].Where != "shard 1/1" {
+					t.Fatalf("sample %s: %+v", sample, r)
+				}
+				if sample == "100%" {
+					continue // the replay has seen that the job's shard is another
+				}
+				if r.Refuted != 1 || r.Sampled != r.Shards || r.Confirmed != r.Shards-1 {
+					t.Errorf("sample %s: %+v", sample, r)
+				}
+				if p := r.Problems[0].String(); !strings.Contains(p, c.text) || !strings.Contains(p, "signed by volunteer") {
+					t.Errorf("found %q, want %q", p, c.text)
+				}
+			}
+		})
+	}
+}
+
 // A folder that lacks the job's data and some of the inputs is audited as far
 // as that goes, and the rest is counted.
 func TestUnavailable(t *testing.T) {
@@ -432,6 +477,88 @@ func TestEveryByte(t *testing.T) {
 		t.Errorf("the test has not put everything back: %v", r.Problems)
 	}
 	t.Logf("%d files, %d changes", len(names), tries)
+}
+
+// What is no regular file is damage, and is not waited for.
+func TestIrregular(t *testing.T) {
+	replace := map[string]func(path string) error{
+		"directory": func(path string) error { return os.Mkdir(path, 0o755) },
+		"link":      func(path string) error { return os.Symlink("/dev/zero", path) },
+		"pipe":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"holes": func(path string) error { // longer than anybody would read or store
+			return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40))
+		},
+		"loop": func(path string) error { return os.Symlink(filepath.Base(path), path) },
+	}
+	dir, s := finished(t, nil)
+	blob := job.Sum(images())
+	for name, text := range map[string]string{
+		audit.FileHead: "head", audit.FileJob: "job file", audit.FileReceipts: "receipts", audit.FileSums: audit.FileSums,
+		s.head.Artifacts[0].Name: "file " + s.head.Artifacts[0].Name, filepath.Join(audit.DirBlobs, blob.String()): blob.String(),
+	} {
+		path := filepath.Join(dir, name)
+		for kind, make := range replace {
+			if kind == "holes" && strings.HasPrefix(name, audit.DirBlobs) {
+				continue // to be read to its end, as any blob is
+			}
+			aside := filepath.Join(t.TempDir(), "aside")
+			if err := errors.Join(os.Rename(path, aside), make(path)); err != nil {
+				t.Fatal(err)
+			}
+			r := run(t, dir, "100%", nil)
+			if r.Sound() || r.Problems[0].Kind != audit.Damaged || !strings.Contains(r.Problems[0].Where, text) {
+				t.Errorf("%s is a %s: %+v", name, kind, r.Problems)
+			}
+			if err := errors.Join(os.Remove(path), os.Rename(aside, path)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(os.RemoveAll(filepath.Join(dir, audit.DirBlobs)), os.Symlink("/tmp", filepath.Join(dir, audit.DirBlobs))); err != nil {
+		t.Fatal(err)
+	}
+	if r := run(t, dir, "100%", nil); r.Sound() || r.Problems[0].Where != audit.DirBlobs {
+		t.Errorf("the blobs are a link: %+v", r.Problems)
+	}
+}
+
+// The list of files must have whatever an audit reads, in lines as sha256sum
+// reads them.
+func TestSums(t *testing.T) {
+	dir, s := finished(t, nil)
+	path := filepath.Join(dir, audit.FileSums)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(strings.TrimSuffix(string(good), "\n"), "\n")
+	lines[len(lines)-1] += "\n"
+	without := func(name string) string {
+		return strings.Join(slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return strings.HasSuffix(line, "  "+name+"\n") }), "")
+	}
+	cases := map[string]string{
+		"empty": "", "one line": lines[0], "no end": strings.TrimSuffix(string(good), "\n"), "twice": string(good) + lines[0],
+		"a line feed": string(good) + "\n", "CRLF": strings.ReplaceAll(string(good), "\n", "\r\n"),
+		"a long line": strings.Repeat("a", 1<<20) + "\n" + string(good),
+	}
+	for _, name := range []string{audit.FileHead, audit.FileReceipts, audit.FileJob} {
+		cases["without "+name] = without(name)
+	}
+	for _, a := range s.head.Artifacts {
+		cases["without "+a.Name] = without(a.Name)
+	}
+	for name, text := range cases {
+		if text == string(good) {
+			t.Fatalf("%s: the test changes nothing", name)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := run(t, dir, "0", nil)
+		if r.Sound() || r.Problems[0].Kind != audit.Damaged || !strings.Contains(r.Problems[0].String(), audit.FileSums) {
+			t.Errorf("%s: %+v", name, r.Problems)
+		}
+	}
 }
 
 // A head that names another file, a path out of the folder, or a link, leads

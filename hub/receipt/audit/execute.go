@@ -84,6 +84,9 @@ func (a *auditor) again(ctx context.Context, exec Executor, n int64) error {
 	case errors.Is(err, fs.ErrNotExist):
 		a.report.Unavailable++
 		return nil
+	case errors.Is(err, ErrShard):
+		a.refute(r, fmt.Sprintf("it has an output, accepted as %s, and nobody can compute it: %v", r.Path, err))
+		return nil
 	case err != nil:
 		return fmt.Errorf("shard %s: %w", r.Name(), err)
 	}
@@ -92,17 +95,18 @@ func (a *auditor) again(ctx context.Context, exec Executor, n int64) error {
 }
 
 // judge compares outputs computed here with the receipt.
-func (a *auditor) judge(r receipt.Receipt, outputs [][]byte) bool {
-	a.report.Sampled++
+func (a *auditor) judge(r receipt.Receipt, outputs [][]byte) {
 	got := receipt.Sum(job.EncodeOutputs(outputs))
-	if got == r.Output {
-		a.report.Confirmed++
-		return true
+	if got != r.Output {
+		a.refute(r, fmt.Sprintf("computed here, its output has SHA-256 %v; the receipt has %v, accepted as %s", got, r.Output, r.Path))
+		return
 	}
+	a.report.Sampled++
+	a.report.Confirmed++
+}
+
+func (a *auditor) refute(r receipt.Receipt, text string) {
+	a.report.Sampled++
 	a.report.Refuted++
-	a.report.add(Problem{
-		Kind: Refuted, Where: "shard " + r.Name(), Volunteers: r.Signers(),
-		Text: fmt.Sprintf("computed here, its output has SHA-256 %v; the receipt has %v, accepted as %s", got, r.Output, r.Path),
-	})
-	return false
+	a.report.add(Problem{Kind: Refuted, Where: "shard " + r.Name(), Volunteers: r.Signers(), Text: text})
 }

@@ -34,9 +34,6 @@ var errNoSense = errors.New("audit: receipt refused")
 // checkReceipts reads all receipts: each must hold by itself, they must be in
 // order and complete, and together have the head's root.
 func (a *auditor) checkReceipts(ctx context.Context) error {
-	if !a.report.Sound() {
-		return nil
-	}
 	file, size, err := a.Source.Receipts(ctx)
 	if errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) {
 		a.report.damaged("receipts", err)

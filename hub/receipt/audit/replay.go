@@ -36,7 +36,13 @@ func (a *auditor) replay(ctx context.Context) (err error) {
 		if outputs == nil { // the job ended within this round
 			return nil
 		}
-		if _, err := run.Fold(ctx, outputs); err != nil {
+		_, err = run.Fold(ctx, outputs)
+		switch {
+		case err == nil:
+		case ctx.Err() == nil && !a.head.Done() && n == a.report.Shards:
+			a.report.note("the job ended when round %d was to be folded, and so it does here: %v", round.Index, err)
+			return nil
+		default:
 			return fmt.Errorf("audit: fold round %d: %w", round.Index, err)
 		}
 	}
@@ -68,10 +74,16 @@ func (a *auditor) replayRound(ctx context.Context, exec Executor, round job.Roun
 			continue
 		}
 		a.Progress("shards", a.report.Sampled, a.report.Shards)
-		if outputs[i], err = exec.Execute(ctx, s); err != nil {
+		outputs[i], err = exec.Execute(ctx, s)
+		switch {
+		case errors.Is(err, ErrShard):
+			a.refute(r, fmt.Sprintf("nobody can compute it from the job's data: %v", err))
+			complete = false
+		case err != nil:
 			return nil, fmt.Errorf("shard %s: %w", r.Name(), err)
+		default:
+			a.judge(r, outputs[i])
 		}
-		a.judge(r, outputs[i])
 	}
 	if !complete {
 		return nil, nil

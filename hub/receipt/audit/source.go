@@ -6,10 +6,11 @@ import (
 	"io"
 
 	"github.com/shoal-compute/shoal/hub/job"
+	"github.com/shoal-compute/shoal/hub/job/local"
 )
 
 // ErrDamaged means that a source has something, but not with the bytes it
-// should have. An error that wraps fs.ErrNotExist means that it has nothing.
+// should have, or in no form that is read. An error that wraps fs.ErrNotExist means that it has nothing.
 // Any other error ends an audit.
 var ErrDamaged = errors.New("audit: damaged")
 
@@ -30,9 +31,14 @@ type Source interface {
 	Blob(ctx context.Context, h job.Hash) ([]byte, error)
 	// Data reads a data file that the job file names, as job.Env's Data.
 	Data(ctx context.Context, name string) ([]byte, error)
-	// Damages looks for damage where nothing else will: all reports whether
-	// the audit is of every shard. It calls found for each.
-	Damages(ctx context.Context, all bool, named []job.Hash, found func(where string, err error)) error
+	// Damages looks for damage where nothing else will. It calls found for each.
+	Damages(ctx context.Context, p Parts, found func(where string, err error)) error
+}
+
+// Parts are what a job must have, as its head and receipts say.
+type Parts struct {
+	Blobs []job.Hash // that receipts name, in their order; none unless the audit is of every shard
+	Files []string   // names of the artifacts
 }
 
 // Lines are a file of receipts.
@@ -40,6 +46,11 @@ type Lines interface {
 	io.ReaderAt
 	io.Closer
 }
+
+// ErrShard is the error of an Executor for a shard that no machine can compute,
+// because its program is none or its inputs do not fit it: a receipt that has an
+// output for it is wrong. Any other error is the auditor's own trouble.
+var ErrShard = local.ErrShard
 
 // Executor computes shards: a *local.Executor.
 type Executor interface {

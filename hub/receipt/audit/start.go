@@ -31,14 +31,20 @@ func (a *auditor) checkStart(ctx context.Context) error {
 	env := job.Env{Blobs: a.blobs, Device: a.Device, Data: a.blobs.file}
 	plan, err := kind.Check(ctx, spec, env)
 	var run job.Run
+	var field *job.FieldError
 	if err == nil {
 		run, err = kind.Start(ctx, spec, env, nil)
 	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case err != nil && a.blobs.trouble != nil:
+		return fmt.Errorf("audit: start the job: %w", a.blobs.trouble)
 	case err != nil && a.blobs.lacked > 0: // kinds say it in their own words
 		a.report.note("the first round was not compared with the job file: the job's data is not here (%v)", err)
+		return nil
+	case errors.As(err, &field):
+		a.report.add(Problem{Kind: Refuted, Where: "job file", Text: fmt.Sprintf("no job can be started from it and its data: %v", err)})
 		return nil
 	case err != nil:
 		return fmt.Errorf("audit: start the job: %w", err)
