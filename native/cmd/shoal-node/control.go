@@ -62,9 +62,14 @@ func listen(dir string, w *volunteer) (*control, error) {
 	return c, nil
 }
 
-// Close stops listening and removes the socket.
+// Close stops listening and removes the socket. Whoever told the node to finish
+// still hears that it was heard.
 func (c *control) Close() {
-	c.server.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), controlTime)
+	defer cancel()
+	if c.server.Shutdown(ctx) != nil {
+		c.server.Close()
+	}
 	c.serving.Wait()
 }
 
@@ -133,8 +138,11 @@ func ask(ctx context.Context, dir, method, what string, answer any) error {
 		return err
 	}
 	resp, err := (&http.Client{Transport: transport}).Do(req)
-	if err != nil {
+	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
 		return fmt.Errorf("no node is running with %s", dir)
+	}
+	if err != nil {
+		return fmt.Errorf("the node that runs with %s does not answer: %w", dir, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
